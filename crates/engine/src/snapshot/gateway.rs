@@ -1,0 +1,40 @@
+//! Settings of the gateway process itself. Addresses and workers hold from start to exit; the rest follows each swap.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gateway {
+    /// Addresses of the HTTP listeners, `host:port`; port 0 takes a free one. Empty: no listener.
+    pub listen: Vec<String>,
+    /// Worker threads, at least 1.
+    pub workers: usize,
+    /// Address of the metrics listener, `host:port`; none: no metrics are served.
+    #[serde(default)]
+    pub metrics: Option<String>,
+    /// Where access log lines go: `stdout`, or the path of a file that is appended to; none: no access log.
+    #[serde(default)]
+    pub access_log: Option<String>,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// Bounds on what a client may send and how slowly.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Bytes of a request head (request line and headers), 64 KiB by default; beyond it 431.
+    pub head_bytes: usize,
+    /// Header fields of a request, 100 by default; beyond it 431.
+    pub headers: usize,
+    /// Milliseconds that a client may take for a request head, 30,000 by default; beyond it the connection is closed.
+    pub head_timeout_ms: u64,
+    /// Bytes of an MCP message, 4 MiB by default; beyond it 413.
+    pub mcp_body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head_bytes: 64 << 10, headers: 100, head_timeout_ms: 30_000, mcp_body_bytes: 4 << 20 }
+    }
+}

@@ -1,0 +1,67 @@
+//! Routes: what a request must look like, and what is then done with it.
+
+use super::PluginConfigs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// Stable and unique; an operation's route is `<api id>:<operation id>`.
+    pub id: String,
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Path patterns, at least one: exact `/a`, prefix `/a/*`, parameters `/a/:id/b` or `/a/{id}.json`.
+    pub uris: Vec<String>,
+    /// Hosts, exact or `*.example.com`; empty: any host.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Methods in upper case; empty: any method.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// Among routes with the same pattern, the larger is tried first.
+    #[serde(default)]
+    pub priority: i64,
+    /// Ids for logs and metrics of the service, api and operation that this route came from.
+    #[serde(default)]
+    pub service: Option<String>,
+    #[serde(default)]
+    pub api: Option<String>,
+    #[serde(default)]
+    pub operation: Option<String>,
+    /// The plugins of route, plugin_config and service, merged by precedence.
+    #[serde(default)]
+    pub plugins: PluginConfigs,
+    pub target: Target,
+}
+
+/// Where a request goes that has passed the plugins.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Target {
+    /// To the upstream `id`. `strip_prefix` is taken off the path, `add_prefix` put before the rest.
+    Upstream {
+        id: String,
+        #[serde(default)]
+        strip_prefix: String,
+        #[serde(default)]
+        add_prefix: String,
+    },
+    /// Answered with these bytes.
+    Static(StaticResponse),
+    /// Answered by the MCP endpoint of the app `app`.
+    Mcp { app: String },
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct StaticResponse {
+    pub status: u16,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The body as text, or `body_base64` for bytes; at most one of them.
+    #[serde(default)]
+    pub body: Option<String>,
+    #[serde(default)]
+    pub body_base64: Option<String>,
+}

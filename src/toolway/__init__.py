@@ -1,0 +1,1 @@
+"""Toolway: an API gateway for AI tools."""
