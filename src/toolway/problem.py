@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class Problem:
     """JSON pointer (RFC 6901) into the file or document."""
     hint: str | None = None
     """How to mend it: a near name, an example."""
+    kind: Literal["error", "warning"] = "error"
+    """A warning is told and does not keep the configuration from being used."""
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
