@@ -1,0 +1,163 @@
+//! What can go wrong with one exchange: one error type, and one mapping to status, body, code header and metric label.
+
+use crate::http::{Body, Response};
+use ::http::{HeaderValue, StatusCode, header};
+
+/// The response header that carries [`Kind::code`].
+pub const CODE_HEADER: &str = "x-toolway-error";
+
+/// Where an error comes from: what the client sent, the gateway itself, or the upstream.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Source {
+    Client,
+    Gateway,
+    Upstream,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    BadRequest,
+    RouteNotFound,
+    MethodNotImplemented,
+    BodyTooLarge,
+    NoUpstreamNode,
+    UpstreamUnreachable,
+    UpstreamClosed,
+    UpstreamProtocol,
+    UpstreamTls,
+    ConnectTimeout,
+    SendTimeout,
+    ReadTimeout,
+    ClientClosed,
+    Internal,
+}
+
+/// An error of one exchange.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {detail}", kind.code())]
+pub struct ProxyError {
+    pub kind: Kind,
+    /// For the log; may name addresses, never a secret. Not shown to clients unless the fault is theirs.
+    pub detail: String,
+    /// Whether another node may be tried: no byte of the request has reached this one.
+    pub retry: bool,
+}
+
+impl Kind {
+    /// The stable code that clients see in the error header and operators in logs and metrics.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Kind::BadRequest => "bad_request",
+            Kind::RouteNotFound => "route_not_found",
+            Kind::MethodNotImplemented => "method_not_implemented",
+            Kind::BodyTooLarge => "body_too_large",
+            Kind::NoUpstreamNode => "no_upstream_node",
+            Kind::UpstreamUnreachable => "upstream_unreachable",
+            Kind::UpstreamClosed => "upstream_closed",
+            Kind::UpstreamProtocol => "upstream_protocol",
+            Kind::UpstreamTls => "upstream_tls",
+            Kind::ConnectTimeout => "upstream_connect_timeout",
+            Kind::SendTimeout => "upstream_send_timeout",
+            Kind::ReadTimeout => "upstream_read_timeout",
+            Kind::ClientClosed => "client_closed",
+            Kind::Internal => "internal",
+        }
+    }
+
+    pub const fn source(self) -> Source {
+        match self {
+            Kind::BadRequest
+            | Kind::RouteNotFound
+            | Kind::MethodNotImplemented
+            | Kind::BodyTooLarge
+            | Kind::ClientClosed => Source::Client,
+            Kind::Internal => Source::Gateway,
+            _ => Source::Upstream,
+        }
+    }
+
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
+            Kind::RouteNotFound => StatusCode::NOT_FOUND,
+            Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
+            Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
+                StatusCode::BAD_GATEWAY
+            }
+            Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn message(self) -> &'static str {
+        match self {
+            Kind::BadRequest => "The request is malformed",
+            Kind::RouteNotFound => "404 Route Not Found",
+            Kind::MethodNotImplemented => "This method is not served here",
+            Kind::BodyTooLarge => "The request body is too large",
+            Kind::NoUpstreamNode => "The upstream has no node to send to",
+            Kind::UpstreamUnreachable => "The upstream could not be reached",
+            Kind::UpstreamClosed => "The upstream closed the connection before it answered",
+            Kind::UpstreamProtocol => "The upstream's answer is not valid HTTP",
+            Kind::UpstreamTls => "No trusted TLS connection to the upstream could be made",
+            Kind::ConnectTimeout => "The upstream took too long to connect",
+            Kind::SendTimeout => "The upstream took too long to take the request",
+            Kind::ReadTimeout => "The upstream took too long to answer",
+            Kind::ClientClosed => "The request ended before it was complete",
+            Kind::Internal => "The gateway failed to answer",
+        }
+    }
+}
+
+impl ProxyError {
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), retry: false }
+    }
+
+    /// The same error, found before any byte of the request was sent.
+    pub fn before_sending(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), retry: true }
+    }
+
+    /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
+    pub fn response(&self) -> Response {
+        let text = match self.kind {
+            Kind::BadRequest => format!("{}: {}", self.kind.message(), self.detail),
+            kind => kind.message().to_owned(),
+        };
+        let mut response = error_response(self.kind.status(), &text);
+        response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(self.kind.code()));
+        response
+    }
+}
+
+/// An answer of the gateway's own in APISIX's form, `{"<member>": "<text>"}`; plugins refuse with `message`.
+pub fn error_response(status: StatusCode, text: &str) -> Response {
+    json_response(status, &ErrorBody { error_msg: text })
+}
+
+/// A refusal by a plugin, `{"message": text}`.
+pub fn refusal(status: StatusCode, text: &str) -> Response {
+    json_response(status, &RefusalBody { message: text })
+}
+
+/// An answer whose body is `value` as JSON.
+pub fn json_response(status: StatusCode, value: &impl serde::Serialize) -> Response {
+    let body = serde_json::to_vec(value).unwrap_or_default();
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+#[derive(serde::Serialize)]
+struct ErrorBody<'a> {
+    error_msg: &'a str,
+}
+
+#[derive(serde::Serialize)]
+struct RefusalBody<'a> {
+    message: &'a str,
+}

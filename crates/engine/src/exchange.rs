@@ -1,0 +1,191 @@
+//! The life of a request, on one screen. [`run`] is the one way through: the listener calls it for a client, the MCP
+//! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
+
+use crate::error::{Kind, ProxyError};
+use crate::generation::{Generation, Identity, RouteEntry, Target};
+use crate::http::{Body, Request, Response, framing, headers, path};
+use crate::observe::Record;
+use crate::plugins::{Chain, Phase};
+use crate::server::Worker;
+use crate::{mcp, upstream};
+use ::http::uri::PathAndQuery;
+use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+
+mod ending;
+
+pub use ending::Ending;
+
+/// How a request came to the exchange.
+#[derive(Clone)]
+pub struct Arrival {
+    pub client: SocketAddr,
+    /// `http` or `https`, as the client spoke.
+    pub scheme: &'static str,
+    /// The listener's port, for X-Forwarded-Port.
+    pub port: u16,
+    /// Set for a tool call: its route is known, and the tool's name goes into the log.
+    pub tool: Option<(Arc<RouteEntry>, Arc<str>)>,
+}
+
+/// One request's journey: what plugins see and may change.
+pub struct Exchange {
+    pub worker: Rc<Worker>,
+    pub generation: Arc<Generation>,
+    pub arrival: Arrival,
+    /// Method, URI and headers. Changes to method and headers go upstream; the URI stays the client's.
+    pub request: request::Parts,
+    pub body: Body,
+    /// The normalised path, without query. Routing, plugins and upstream see this one.
+    pub path: String,
+    pub route: Option<Arc<RouteEntry>>,
+    pub identity: Option<Identity>,
+    pub rewrite: Rewrite,
+    /// Set on the response, whoever makes it, over headers of the same name.
+    pub response_headers: HeaderMap,
+    pub record: Record,
+}
+
+/// What plugins changed of the request line that goes upstream.
+#[derive(Default)]
+pub struct Rewrite {
+    /// Path and query instead of the client's; the target's prefixes are then not applied.
+    pub uri: Option<PathAndQuery>,
+    /// Host instead of what the upstream's `pass_host` says.
+    pub host: Option<HeaderValue>,
+}
+
+/// Runs one exchange from request to response. The record is written when the response's body has ended or is dropped.
+pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Response {
+    let (request, body) = request.into_parts();
+    let mut exchange = Exchange::new(worker, request, body, arrival);
+    let mut chain = None;
+    let mut response = match exchange.answer(&mut chain).await {
+        Ok(response) => response,
+        Err(error) => {
+            exchange.record.error = Some(error.kind.code());
+            worker.report(&exchange.record, &error);
+            error.response()
+        }
+    };
+    exchange.record.status = response.status().as_u16();
+    for (name, value) in &exchange.response_headers {
+        response.headers_mut().insert(name, value.clone());
+    }
+    Ending::attach(exchange, chain, response)
+}
+
+impl Exchange {
+    fn new(worker: &Rc<Worker>, request: request::Parts, body: Body, arrival: Arrival) -> Self {
+        let mut record = Record::new(arrival.client.ip(), request.method.clone());
+        record.tool = arrival.tool.as_ref().map(|(_, name)| name.clone());
+        Self {
+            worker: worker.clone(),
+            generation: worker.generation(),
+            arrival,
+            request,
+            body,
+            path: String::new(),
+            route: None,
+            identity: None,
+            rewrite: Rewrite::default(),
+            response_headers: HeaderMap::new(),
+            record,
+        }
+    }
+
+    /// Every step of the way. `merged` is set where the caller's own plugins joined the route's.
+    async fn answer(&mut self, merged: &mut Option<Chain>) -> Result<Response, ProxyError> {
+        self.check()?;
+        let generation = self.generation.clone();
+        self.route = self.find_route(&generation);
+        self.record.route.clone_from(&self.route);
+        if let Some(response) = generation.global.run(Phase::Receive..=Phase::Rewrite, self) {
+            return Ok(response);
+        }
+        let Some(route) = self.route.clone() else {
+            return Err(ProxyError::new(Kind::RouteNotFound, "no route matches"));
+        };
+        if let Some(response) = route.chain.run(Phase::Receive..=Phase::Authenticate, self) {
+            return Ok(response);
+        }
+        let chain = match &self.identity {
+            Some(identity) if !identity.consumer.chain.is_empty() => {
+                merged.insert(route.chain.overlaid(&identity.consumer.chain))
+            }
+            _ => &route.chain,
+        };
+        self.tell_identity();
+        if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
+            return Ok(response);
+        }
+        match &route.target {
+            Target::Upstream { upstream, strip_prefix, add_prefix } => {
+                upstream::send(self, upstream, strip_prefix, add_prefix).await
+            }
+            Target::Static { status, headers, body } => Ok(self.static_answer(*status, headers, body)),
+            Target::Mcp(app) => mcp::serve(self, app).await,
+        }
+    }
+
+    /// What is refused before anything of the request is trusted, and what a client may not say.
+    fn check(&mut self) -> Result<(), ProxyError> {
+        framing::check(&self.request).map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
+        let path = path::normalise(self.request.uri.path())
+            .map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
+        self.path = path.into_owned();
+        self.record.path.clone_from(&self.path);
+        self.record.host = self.host().to_owned();
+        headers::strip_identity(&mut self.request.headers);
+        Ok(())
+    }
+
+    fn find_route(&self, generation: &Generation) -> Option<Arc<RouteEntry>> {
+        if let Some((route, _)) = &self.arrival.tool {
+            return Some(route.clone());
+        }
+        let method = &self.request.method;
+        let accept = |route: &Arc<RouteEntry>| route.methods.is_empty() || route.methods.contains(method);
+        generation.router.find(self.host(), &self.path, accept).cloned()
+    }
+
+    /// The host that the client named, without port.
+    pub fn host(&self) -> &str {
+        let host = self.request.uri.host();
+        let host = host.or_else(|| self.request.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default();
+        match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        }
+    }
+
+    /// The caller, once known, is told to the upstream and the record.
+    fn tell_identity(&mut self) {
+        let Some(identity) = &self.identity else { return };
+        self.record.consumer = Some(identity.consumer.clone());
+        let values = [
+            (headers::CONSUMER_USERNAME, Some(&identity.consumer.username)),
+            (headers::CREDENTIAL_IDENTIFIER, Some(&identity.credential)),
+            (headers::CONSUMER_CUSTOM_ID, identity.consumer.custom_id.as_ref()),
+            (headers::CONSUMER_GROUP_ID, identity.consumer.group.as_ref()),
+        ];
+        for (name, value) in values {
+            if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
+                self.request.headers.insert(name, value);
+            }
+        }
+    }
+
+    fn static_answer(&self, status: StatusCode, headers: &HeaderMap, body: &bytes::Bytes) -> Response {
+        let head_only = self.request.method == Method::HEAD;
+        let mut response = Response::new(if head_only { Body::Empty } else { Body::Bytes(body.clone()) });
+        *response.status_mut() = status;
+        response.headers_mut().clone_from(headers);
+        if head_only {
+            response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        response
+    }
+}

@@ -1,0 +1,100 @@
+//! A chain: the plugins of one place in the order in which they run, and how a consumer's plugins join a route's.
+
+use super::{BuildContext, Entry, Flow, Phase, Place, Plugin};
+use crate::exchange::Exchange;
+use crate::http::Response;
+use crate::observe::Record;
+use crate::snapshot::PluginConfigs;
+use ::http::HeaderName;
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+/// Plugins sorted by phase, then by priority.
+#[derive(Clone, Default)]
+pub struct Chain {
+    steps: Vec<Step>,
+}
+
+#[derive(Clone)]
+struct Step {
+    entry: &'static Entry,
+    plugin: Arc<dyn Plugin>,
+}
+
+impl Step {
+    fn order(&self) -> (Phase, Reverse<i32>, &'static str) {
+        (self.entry.phase, Reverse(self.entry.priority), self.entry.name)
+    }
+}
+
+impl Chain {
+    /// Builds every plugin of `configs`. Each problem is told with the plugin's name.
+    pub fn build(
+        configs: &PluginConfigs,
+        context: &BuildContext<'_>,
+        problem: &mut impl FnMut(&str, String),
+    ) -> Self {
+        let mut chain = Self::default();
+        for (name, config) in configs {
+            let Some(entry) = Entry::find(name) else {
+                problem(name, format!("there is no plugin {name:?}"));
+                continue;
+            };
+            match entry.build(config, context) {
+                Ok(plugin) => chain.steps.push(Step { entry, plugin }),
+                Err(message) => problem(name, message),
+            }
+        }
+        chain.steps.sort_by_key(Step::order);
+        chain
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Runs `request` of the plugins whose phase is in `phases`, until one answers.
+    pub fn run(&self, phases: std::ops::RangeInclusive<Phase>, exchange: &mut Exchange) -> Option<Response> {
+        for step in self.steps.iter().filter(|step| phases.contains(&step.entry.phase)) {
+            if let Flow::Respond(response) = step.plugin.request(exchange) {
+                return Some(response);
+            }
+        }
+        None
+    }
+
+    /// This chain with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
+    pub fn overlaid(&self, own: &Chain) -> Chain {
+        let kept = self.steps.iter().filter(|step| !own.has(step.entry.name));
+        let mut steps: Vec<Step> = kept.chain(&own.steps).cloned().collect();
+        steps.sort_by_key(Step::order);
+        Chain { steps }
+    }
+
+    /// Runs `finish` of every plugin.
+    pub fn finish(&self, record: &Record) {
+        for step in &self.steps {
+            step.plugin.finish(record);
+        }
+    }
+
+    /// Headers in which any plugin of the chain takes a credential.
+    pub fn credential_headers(&self) -> impl Iterator<Item = &HeaderName> {
+        self.steps.iter().flat_map(|step| step.plugin.credential_headers())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.steps.iter().any(|step| step.entry.name == name)
+    }
+}
+
+impl Place {
+    /// `route:<id>`, for messages and keys.
+    pub fn label(&self) -> String {
+        match self {
+            Place::GlobalRule(id) => format!("global_rule:{id}"),
+            Place::Route(id) => format!("route:{id}"),
+            Place::Consumer(id) => format!("consumer:{id}"),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The plugin trait and the one table of all plugins.
+//!
+//! A plugin is one file: its `Config` (its doc comments become the reference), its code, its tests; plus one line in
+//! [`TABLE`]. It is built once per snapshot and run for many requests, so `request` parses nothing and allocates
+//! little. What must outlive a swap (counters, metrics) lives in [`State`] and is keyed by [`Place`].
+
+mod chain;
+mod cors;
+mod key_auth;
+mod limit_count;
+mod prometheus;
+mod proxy_rewrite;
+mod request_id;
+
+pub use chain::Chain;
+
+use crate::exchange::Exchange;
+use crate::generation::Consumers;
+use crate::http::Response;
+use crate::observe::Record;
+use crate::state::State;
+use ::http::HeaderName;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// What the exchange does after a plugin has run.
+pub enum Flow {
+    Continue,
+    /// Answer this, and run no further plugin's `request`.
+    Respond(Response),
+}
+
+/// The part of the exchange in which a plugin's `request` runs. Phases run in this order; within one, the larger
+/// priority runs first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Phase {
+    /// Before the caller is known: request ids, preflight answers, refusals by address.
+    Receive,
+    /// Finds out who calls, and sets `Exchange::identity`.
+    Authenticate,
+    /// Decides whether this caller may do this. From here on the consumer's own plugins take part.
+    Access,
+    /// Counts against quotas.
+    Limit,
+    /// Changes what goes upstream.
+    Rewrite,
+}
+
+/// A plugin, built for one place.
+pub trait Plugin: Send + Sync {
+    /// Runs in the plugin's phase. May change the request, add to `Exchange::response_headers`, or answer.
+    fn request(&self, exchange: &mut Exchange) -> Flow {
+        let _ = exchange;
+        Flow::Continue
+    }
+
+    /// Headers in which a client presents its credential to this plugin. A tool call passes on only these.
+    fn credential_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
+    /// Runs once when the exchange has ended, whatever happened, also after an early answer.
+    fn finish(&self, record: &Record) {
+        let _ = record;
+    }
+}
+
+/// Where a plugin is attached. Stable over swaps, so it keys what outlives them.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Place {
+    GlobalRule(Arc<str>),
+    Route(Arc<str>),
+    Consumer(Arc<str>),
+}
+
+/// What a plugin may look at while it is built.
+pub struct BuildContext<'a> {
+    pub place: &'a Place,
+    /// All consumers, by credential.
+    pub consumers: &'a Arc<Consumers>,
+    /// What outlives the snapshot.
+    pub state: &'a Arc<State>,
+}
+
+/// How a plugin's file makes the plugin.
+pub trait Build: Plugin + Sized + 'static {
+    /// As users write it; `deny_unknown_fields`; its JSON Schema is published.
+    type Config: DeserializeOwned + schemars::JsonSchema;
+
+    /// The error is a sentence that says what is wrong with the configuration and how to mend it.
+    fn build(config: Self::Config, context: &BuildContext<'_>) -> Result<Self, String>;
+}
+
+/// One line of the table.
+pub struct Entry {
+    pub name: &'static str,
+    /// APISIX's priority of the plugin.
+    pub priority: i32,
+    pub phase: Phase,
+    build: fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>,
+    schema: fn() -> schemars::Schema,
+}
+
+const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Entry {
+    Entry { name, priority, phase, build: build::<P>, schema: schema::<P> }
+}
+
+/// Every plugin of the engine.
+pub static TABLE: &[Entry] = &[
+    entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
+    entry::<cors::Cors>("cors", 4000, Phase::Receive),
+    entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
+    entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
+    entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
+    entry::<prometheus::Prometheus>("prometheus", 500, Phase::Receive),
+];
+
+impl Entry {
+    /// The table's line for `name`.
+    pub fn find(name: &str) -> Option<&'static Entry> {
+        TABLE.iter().find(|entry| entry.name == name)
+    }
+
+    /// Builds the plugin from its configuration.
+    pub fn build(&self, config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String> {
+        (self.build)(config, context)
+    }
+}
+
+fn build<P: Build>(config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String> {
+    let config = P::Config::deserialize(config).map_err(|error| error.to_string())?;
+    Ok(Arc::new(P::build(config, context)?))
+}
+
+fn schema<P: Build>() -> schemars::Schema {
+    schemars::SchemaGenerator::default().into_root_schema_for::<P::Config>()
+}
+
+/// The JSON Schemas of all plugins: `{name: {"priority", "schema"}}`.
+pub fn schemas() -> Value {
+    TABLE
+        .iter()
+        .map(|entry| {
+            let line = serde_json::json!({"priority": entry.priority, "schema": (entry.schema)()});
+            (entry.name.to_owned(), line)
+        })
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
