@@ -1,15 +1,18 @@
 """Which operations an app exposes: ordered include and exclude patterns over `api id:operation id`.
 
-Knows identifiers only, neither documents nor routes. `compile` passes an app's patterns and the operations of all apis,
-and turns the result into `SelectedOperation` values. Nothing is selected that no pattern names.
+Knows identifiers only, neither documents nor routes. `compile` passes an app's patterns and the operations of
+all apis, and turns the result into `SelectedOperation` values. Nothing is selected that no pattern names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
 EXCLUDE = "!"
 
@@ -29,8 +32,9 @@ class Unmatched:
 def select(patterns: Sequence[str], available: Mapping[str, Sequence[str]]) -> list[tuple[str, str]]:
     """The (api id, operation id) pairs that `patterns` select, in the order of `available`.
 
-    A pattern is `api:operation`, each side a case-sensitive glob (`*`, `?`, `[abc]`); with `!` in front it excludes. The
-    last pattern that matches an operation decides; an operation that none matches is not selected.
+    A pattern is `api:operation`, each side a case-sensitive glob (`*`, `?`, `[abc]`); with `!` in front it
+    excludes. The last pattern that matches an operation decides; an operation that none matches is not
+    selected.
     """
     selected = []
     for api_id, operation_id in _pairs(available):
@@ -65,7 +69,9 @@ def _matches(pattern: str, api_id: str, operation_id: str) -> bool:
 
 
 def _near(pattern: str, available: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Candidates are every full name, and every api's `api:*` and the pattern's own right side on another api."""
+    """Candidates are every full name, and every api's `api:*` and the pattern's own right side on another
+    api.
+    """
     sign = EXCLUDE if pattern.startswith(EXCLUDE) else ""
     wanted = pattern.removeprefix(EXCLUDE)
     operation_glob = wanted.partition(":")[2] or "*"

@@ -1,7 +1,7 @@
 """Names of tools and arguments: legal for every client, deterministic, and unique whatever the letter case.
 
-The same operation has the same name in every format. A name depends on nothing but the app's selection, so that it
-stays what it is when descriptions or schemas change.
+The same operation has the same name in every format. A name depends on nothing but the app's selection, so
+that it stays what it is when descriptions or schemas change.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from toolway.apps.model import AppView, SelectedOperation
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolway.apps.model import AppView, SelectedOperation
 
 MAX_NAME = 64
 """Characters of a tool's or an argument's name."""
@@ -42,7 +45,9 @@ def numbered(name: str, taken: set[str]) -> str:
 
 
 def tool_name(text: str) -> str:
-    """`text` in `[A-Za-z][A-Za-z0-9_-]{0,63}`, which OpenAPI's operationId, MCP and function tools all allow."""
+    """`text` in `[A-Za-z][A-Za-z0-9_-]{0,63}`, which OpenAPI's operationId, MCP and function tools all
+    allow.
+    """
     legal = re.sub(r"[^A-Za-z0-9_-]+", "_", text)
     if legal != text:
         legal = legal.strip("_")
@@ -54,8 +59,8 @@ def tool_name(text: str) -> str:
 def tool_names(view: AppView) -> tuple[str, ...]:
     """A name for each of the app's operations, in their order.
 
-    It is the configured name, or else the operation's id. Where several operations want one name, in whatever letter
-    case, each gets its api's id in front, but for the one whose name is configured.
+    It is the configured name, or else the operation's id. Where several operations want one name, in whatever
+    letter case, each gets its api's id in front, but for the one whose name is configured.
     """
     wanted = [tool_name(selected.tool.name or selected.operation.id) for selected in view.operations]
     counts = Counter(name.casefold() for name in wanted)
@@ -76,11 +81,17 @@ def tool_names(view: AppView) -> tuple[str, ...]:
     return tuple(names[index] for index in range(len(wanted)))
 
 
-def former_names(operations: Sequence[SelectedOperation], names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """For each operation the names that it would have had before a name was configured, where no other has them."""
+def former_names(
+    operations: Sequence[SelectedOperation], names: Sequence[str]
+) -> tuple[tuple[str, ...], ...]:
+    """For each operation the names that it would have had before a name was configured, where no other has
+    them.
+    """
     taken = Counter(name.casefold() for name in names)
     originals = [tool_name(selected.operation.id) for selected in operations]
-    taken.update(original.casefold() for original, name in zip(originals, names, strict=True) if original != name)
+    taken.update(
+        original.casefold() for original, name in zip(originals, names, strict=True) if original != name
+    )
     return tuple(
         (original,) if selected.tool.name and original != name and taken[original.casefold()] == 1 else ()
         for selected, original, name in zip(operations, originals, names, strict=True)

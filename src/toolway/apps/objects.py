@@ -1,16 +1,19 @@
 """Which schemas are plain objects, and what they are when references and `allOf` are taken together.
 
-A plain object has a known list of properties and nothing that ties them to each other, so that its properties can
-stand as a tool's arguments. Used by `arguments` for bodies and by `strict` for nested schemas.
+A plain object has a known list of properties and nothing that ties them to each other, so that its properties
+can stand as a tool's arguments. Used by `arguments` for bodies and by `strict` for nested schemas.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolway.apps.schema import ANNOTATIONS, reference_name, resolve, types_of
-from toolway.openapi.model import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolway.openapi.model import Schema
 
 TYING_KEYWORDS = frozenset(
     {
@@ -35,14 +38,19 @@ MAX_PARTS_DEPTH = 16
 
 
 def plain_object(schema: Schema, schemas: Mapping[str, Schema]) -> Schema | None:
-    """`schema` as one object schema of `properties`, `required` and annotations, or none where it is not a plain object.
+    """`schema` as one object schema of `properties`, `required` and annotations, or none where it is not a
+    plain object.
 
-    An object without properties is plain only where it forbids any other, and one that allows others by name is not.
+    An object without properties is plain only where it forbids any other, and one that allows others by name
+    is not.
     """
     merged = _merge(schema, schemas, frozenset(), 0)
     if merged is None or not merged.pop("known", False):
         return None
     closed = merged.pop("closed", False)
+    for name in merged["required"]:
+        # A property that is only required, and nowhere described, must still be there to be given.
+        merged["properties"].setdefault(name, {})
     if not merged["properties"] and not closed:
         return None
     return merged
@@ -64,10 +72,10 @@ def without_null(schema: Schema) -> Schema:
     return schema
 
 
-def _merge(
-    schema: Any, schemas: Mapping[str, Schema], seen: frozenset[str], depth: int
-) -> Schema | None:
-    """As `plain_object`, with `known` (it is said to be an object) and `closed` (it forbids other properties)."""
+def _merge(schema: Any, schemas: Mapping[str, Schema], seen: frozenset[str], depth: int) -> Schema | None:
+    """As `plain_object`, with `known` (it is said to be an object) and `closed` (it forbids other
+    properties).
+    """
     if not isinstance(schema, dict) or depth > MAX_PARTS_DEPTH:
         return None
     name = reference_name(schema)
@@ -112,7 +120,10 @@ def _join(first: Schema, second: Schema) -> Schema:
         elif schema not in ({}, True):
             properties[name] = {"allOf": [described, schema]}
     notes = {
-        keyword: value for part in (first, second) for keyword, value in part.items() if keyword in ANNOTATIONS
+        keyword: value
+        for part in (first, second)
+        for keyword, value in part.items()
+        if keyword in ANNOTATIONS
     }
     return {
         "type": "object",

@@ -1,17 +1,20 @@
 """JSON Schema as data: walking subschemas, following references, bundling what a schema needs.
 
-Works on the reader's schemas only: 2020-12, with references `#/$defs/NAME` into `Document.schemas`. Values under
-`default`, `enum`, `const` and `examples` are never taken for schemas. What a format allows is its own module's concern.
+Works on the reader's schemas only: 2020-12, with references `#/$defs/NAME` into `Document.schemas`. Values
+under `default`, `enum`, `const` and `examples` are never taken for schemas. What a format allows is its own
+module's concern.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolway.openapi.model import Schema
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from toolway.openapi.model import Schema
 
 REFERENCE_PREFIX = "#/$defs/"
 
@@ -34,9 +37,21 @@ LIST_KEYWORDS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 MAP_KEYWORDS = frozenset({"dependentSchemas", "patternProperties", "properties"})
 
 ANNOTATIONS = frozenset(
-    {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "$comment", "example"}
+    {
+        "title",
+        "description",
+        "default",
+        "examples",
+        "deprecated",
+        "readOnly",
+        "writeOnly",
+        "$comment",
+        "example",
+    }
 )
-"""Keywords that say something about a value without refusing any (JSON Schema Validation 2020-12 section 9)."""
+"""Keywords that say something about a value without refusing any (JSON Schema Validation 2020-12 section
+9).
+"""
 
 
 def map_subschemas(schema: Schema, change: Callable[[Any], Any]) -> Schema:
@@ -93,7 +108,8 @@ def references(schema: Schema) -> Iterator[str]:
 
 
 def resolve(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    """`schema` with its own reference followed; annotations beside it win, constraints beside it join by `allOf`.
+    """`schema` with its own reference followed; annotations beside it win, constraints beside it join by
+    `allOf`.
 
     A reference to nothing, or one that only ever leads to itself, allows anything.
     """
@@ -129,9 +145,9 @@ def types_of(schema: Schema) -> tuple[str, ...]:
 def bundle(schema: Schema, schemas: Mapping[str, Schema], *, max_depth: int) -> Schema:
     """`schema` with everything that it refers to in its own `$defs`, and no other references.
 
-    A shared schema that is used once takes the place of its reference. `max_depth` counts levels of subschemas, also
-    through references: what is deeper keeps its type and description and allows more than it did, so that no value
-    that was valid is refused. References to unknown names allow anything.
+    A shared schema that is used once takes the place of its reference. `max_depth` counts levels of
+    subschemas, also through references: what is deeper keeps its type and description and allows more than it
+    did, so that no value that was valid is refused. References to unknown names allow anything.
     """
     bundler = _Bundler(schemas, max_depth)
     root = bundler.prune(schema, 0)
@@ -156,7 +172,9 @@ class _Bundler:
         if depth > self.max_depth:
             return self._loose(schema)
         kept = {
-            keyword: value for keyword, value in schema.items() if keyword not in ("$ref", "$defs", "definitions")
+            keyword: value
+            for keyword, value in schema.items()
+            if keyword not in ("$ref", "$defs", "definitions")
         }
         name = reference_name(schema)
         if name is not None and name in self.schemas:

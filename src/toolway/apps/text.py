@@ -1,7 +1,7 @@
 """Texts for people and models, fitted to the limits of the formats that carry them.
 
-Only derived texts are cut here: what an operator configured is either published as it is or reported by the module
-that publishes it.
+Only derived texts are cut here: what an operator configured is either published as it is or reported by the
+module that publishes it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def clamp(text: str, limit: int) -> str:
-    """`text` with blank space evened out, in at most `limit` characters, cut after a sentence or else at a word."""
+    """`text` with blank space evened out, in at most `limit` characters, cut after a sentence or else at a
+    word.
+    """
     text = tidy(text)
     if len(text) <= limit:
         return text
@@ -38,7 +40,9 @@ def phrase(identifier: str) -> str:
     """`getSpeakerSessions` or `get_speaker-sessions` as `Get speaker sessions`."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", identifier)
     words = [
-        word if word.isupper() and len(word) > 1 else word.lower() for word in re.split(r"[\s_.-]+", spaced) if word
+        word if word.isupper() and len(word) > 1 else word.lower()
+        for word in re.split(r"[\s_.-]+", spaced)
+        if word
     ]
     text = " ".join(words)
     return text[:1].upper() + text[1:]
