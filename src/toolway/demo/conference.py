@@ -1,8 +1,8 @@
-"""The Conference API of the demo: who speaks, when, and about what. An ordinary HTTP API without
-authentication.
+"""The Conference API of the demo: who speaks, when, and about what.
 
 It serves the tables of `data` as `conference.yaml` describes them, and that document itself at
-`/openapi.yaml`. It knows nothing of the gateway in front of it.
+`/openapi.yaml`. An ordinary HTTP API without
+authentication, which knows nothing of the gateway in front of it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The Shop API of the demo: merchandise of the conference, and orders for it, kept in memory until the
-process ends.
+"""The Shop API of the demo: merchandise of the conference, and orders for it, in memory.
 
 It has no authentication at all and takes an order from anyone who reaches it: guarding it is the gateway's
 work. It serves what `shop.yaml` describes, and that document itself at `/openapi.yaml`.

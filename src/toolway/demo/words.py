@@ -1,5 +1,4 @@
-"""The words that `data` makes the demo's conference of: names, companies, subjects and sentences, all
-invented.
+"""The words that `data` makes the demo's conference of: names, companies, subjects and sentences.
 
 Names are common ones from many countries; a likeness to anyone's full name is chance. `{thing}` and `{area}`
 in sentences stand for what a session is about and for its topic.
