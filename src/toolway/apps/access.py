@@ -82,9 +82,7 @@ def security_scheme(view: AppView) -> tuple[str, dict[str, Any]] | None:
 
 
 def scopes(view: AppView) -> list[str]:
-    """The scopes of an app's oauth, in their order; the manifest separates them by blanks (RFC 6749 section
-    3.3).
-    """
+    """The scopes of an app's oauth, which the manifest separates by blanks (RFC 6749 section 3.3)."""
     return str(view.auth.get("scope", "")).split()
 
 

@@ -133,9 +133,7 @@ def _parameter_schema(parameter: Parameter, schemas: Mapping[str, Schema]) -> Sc
 
 
 def annotated(schema: Schema, description: str, example: Any) -> Schema:
-    """`schema` with the description of what carries it, which wins over its own, and an example where it has
-    none.
-    """
+    """`schema` with the description of what carries it, if any, and an example where it has none."""
     schema = dict(schema)
     if tidy(description):
         schema["description"] = tidy(description)
@@ -223,9 +221,7 @@ def _with_files(schema: Schema, content: Content, schemas: Mapping[str, Schema])
 
 
 def as_base64(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    """The schema of bytes that travel in base64, or of a list of such, with the description that `schema`
-    has.
-    """
+    """The schema of bytes in base64, or of a list of such, with the description that `schema` has."""
     own = without_null(resolve(schema, schemas))
     described = {"description": own["description"]} if own.get("description") else {"description": "Base64."}
     if "array" in types_of(own):

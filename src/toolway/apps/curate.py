@@ -69,9 +69,7 @@ def _matches(pattern: str, api_id: str, operation_id: str) -> bool:
 
 
 def _near(pattern: str, available: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
-    """Candidates are every full name, and every api's `api:*` and the pattern's own right side on another
-    api.
-    """
+    """Full names, every api's `api:*`, and the pattern's right side on another api, as far as alike."""
     sign = EXCLUDE if pattern.startswith(EXCLUDE) else ""
     wanted = pattern.removeprefix(EXCLUDE)
     operation_glob = wanted.partition(":")[2] or "*"

@@ -39,9 +39,7 @@ NOT_FOR_INPUTS = frozenset(
 
 
 def clean_input(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    """`schema` without properties that are read-only, extensions, foreign references and patterns that cannot
-    be run.
-    """
+    """`schema` without read-only properties, extensions, foreign references and unusable patterns."""
     kept = {
         keyword: value
         for keyword, value in schema.items()
@@ -81,9 +79,7 @@ def _without_hidden_requirements(cleaned: Schema, schema: Schema, schemas: Mappi
 def _read_only_names(
     schema: Any, schemas: Mapping[str, Schema], seen: frozenset[str], depth: int
 ) -> set[str]:
-    """Read-only properties of `schema` itself and of the parts of its `allOf`, which it may require from
-    outside.
-    """
+    """Read-only properties of `schema` and of its `allOf`, which it may require from outside."""
     if not isinstance(schema, dict) or depth > 16:
         return set()
     name = reference_name(schema)
@@ -96,9 +92,7 @@ def _read_only_names(
 
 
 def is_read_only(schema: Any, schemas: Mapping[str, Schema]) -> bool:
-    """Whether a property is only ever sent by the upstream: by its own word or that of the schema it refers
-    to.
-    """
+    """Whether only the upstream sends a property, by its own word or by what it refers to."""
     for _ in range(16):
         if not isinstance(schema, dict):
             return False
@@ -113,9 +107,7 @@ def is_read_only(schema: Any, schemas: Mapping[str, Schema]) -> bool:
 
 @lru_cache(maxsize=4096)
 def runs_linearly(pattern: str) -> bool:
-    """Whether the engine's regular expressions, which never backtrack, can run `pattern`: no lookaround, no
-    \\1.
-    """
+    """Whether the engine, which never backtracks, can run `pattern`: no lookaround, no \\1."""
     try:
         jsonschema_rs.Draft202012Validator({"pattern": pattern}, pattern_options=jsonschema_rs.RegexOptions())
     except (jsonschema_rs.ValidationError, ValueError):

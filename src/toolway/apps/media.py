@@ -79,16 +79,12 @@ def concrete(content: Content) -> str:
 
 
 def best(contents: Sequence[Content]) -> Content | None:
-    """The content that clients fill in best: JSON, a JSON suffix, form, multipart, text, binary; the first of
-    equals.
-    """
+    """The content that clients fill in best, by `PREFERENCE`; the first of equals."""
     return min(contents, key=lambda content: PREFERENCE.index(kind_of(content)), default=None)
 
 
 def accept(operation: Operation) -> str:
-    """The Accept header of a call: the media types of the successful responses, only the JSON ones if there
-    are any.
-    """
+    """The Accept header of a call: what a success may be, only JSON where that is offered."""
     successes = [response for response in operation.responses if response.status.startswith("2")]
     if not successes:
         successes = [response for response in operation.responses if response.status == "default"]

@@ -45,9 +45,7 @@ def numbered(name: str, taken: set[str]) -> str:
 
 
 def tool_name(text: str) -> str:
-    """`text` in `[A-Za-z][A-Za-z0-9_-]{0,63}`, which OpenAPI's operationId, MCP and function tools all
-    allow.
-    """
+    """`text` as `[A-Za-z][A-Za-z0-9_-]{0,63}`, which operationId, MCP and function tools all allow."""
     legal = re.sub(r"[^A-Za-z0-9_-]+", "_", text)
     if legal != text:
         legal = legal.strip("_")
@@ -84,9 +82,7 @@ def tool_names(view: AppView) -> tuple[str, ...]:
 def former_names(
     operations: Sequence[SelectedOperation], names: Sequence[str]
 ) -> tuple[tuple[str, ...], ...]:
-    """For each operation the names that it would have had before a name was configured, where no other has
-    them.
-    """
+    """The names that operations had before one was configured, where no other has them."""
     taken = Counter(name.casefold() for name in names)
     originals = [tool_name(selected.operation.id) for selected in operations]
     taken.update(

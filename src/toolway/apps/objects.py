@@ -73,9 +73,7 @@ def without_null(schema: Schema) -> Schema:
 
 
 def _merge(schema: Any, schemas: Mapping[str, Schema], seen: frozenset[str], depth: int) -> Schema | None:
-    """As `plain_object`, with `known` (it is said to be an object) and `closed` (it forbids other
-    properties).
-    """
+    """As `plain_object`, with `known` (said to be an object) and `closed` (no other properties)."""
     if not isinstance(schema, dict) or depth > MAX_PARTS_DEPTH:
         return None
     name = reference_name(schema)

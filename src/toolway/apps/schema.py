@@ -83,25 +83,20 @@ def subschemas(schema: Schema) -> Iterator[Schema]:
         yield from (part for part in parts if isinstance(part, dict))
 
 
-def reference_name(schema: Schema) -> str | None:
-    """The name in `Document.schemas` that `schema` refers to; none without a local reference."""
+def reference_name(schema: Schema, prefix: str = REFERENCE_PREFIX) -> str | None:
+    """The name below `prefix` that `schema` refers to; none without such a reference."""
     reference = schema.get("$ref")
-    if isinstance(reference, str) and reference.startswith(REFERENCE_PREFIX):
-        return reference.removeprefix(REFERENCE_PREFIX)
+    if isinstance(reference, str) and reference.startswith(prefix):
+        return reference.removeprefix(prefix)
     return None
 
 
-def reference_to(name: str) -> Schema:
-    """A schema that refers to `name`."""
-    return {"$ref": REFERENCE_PREFIX + name}
-
-
-def references(schema: Schema) -> Iterator[str]:
+def references(schema: Schema, prefix: str = REFERENCE_PREFIX) -> Iterator[str]:
     """Every name that `schema` refers to directly or below, as often as it does, in document order."""
     pending = [schema]
     while pending:
         part = pending.pop()
-        name = reference_name(part)
+        name = reference_name(part, prefix)
         if name is not None:
             yield name
         pending.extend(reversed(list(subschemas(part))))
@@ -146,8 +141,8 @@ def bundle(schema: Schema, schemas: Mapping[str, Schema], *, max_depth: int) -> 
     """`schema` with everything that it refers to in its own `$defs`, and no other references.
 
     A shared schema that is used once takes the place of its reference. `max_depth` counts levels of
-    subschemas, also through references: what is deeper keeps its type and description and allows more than it
-    did, so that no value that was valid is refused. References to unknown names allow anything.
+    subschemas and references: what is deeper keeps its type and description and allows more than it did, so
+    that no value that was valid is refused. References to unknown names allow anything.
     """
     bundler = _Bundler(schemas, max_depth)
     root = bundler.prune(schema, 0)
@@ -178,7 +173,7 @@ class _Bundler:
         }
         name = reference_name(schema)
         if name is not None and name in self.schemas:
-            heapq.heappush(self.wanted, (depth, name))
+            heapq.heappush(self.wanted, (depth + 1, name))
             kept = {"$ref": REFERENCE_PREFIX + name, **kept}
         return map_subschemas(
             kept, lambda part: self.prune(part, depth + 1) if isinstance(part, dict) else part

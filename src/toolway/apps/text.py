@@ -12,9 +12,7 @@ ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 
 
 def clamp(text: str, limit: int) -> str:
-    """`text` with blank space evened out, in at most `limit` characters, cut after a sentence or else at a
-    word.
-    """
+    """`text`, tidied, in at most `limit` characters, cut after a sentence or else at a word."""
     text = tidy(text)
     if len(text) <= limit:
         return text

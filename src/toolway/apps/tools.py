@@ -29,7 +29,7 @@ MAX_DESCRIPTION = 1024
 
 MAX_TITLE = 80
 
-MAX_SCHEMA_DEPTH = 24
+MAX_SCHEMA_DEPTH = 32
 """Levels of an input schema, so that no client meets one that it cannot walk."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -67,9 +67,7 @@ def _input_schemas(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
 
 
 def input_schema(made: Arguments, schemas: Mapping[str, Schema]) -> Schema:
-    """The inputSchema for `made`: a closed object, with what it shares in `$defs`. `schemas` are cleaned
-    inputs.
-    """
+    """The inputSchema for `made`, a closed object. `schemas` are the document's, as cleaned inputs."""
     if not made.properties:
         return {"type": "object", "additionalProperties": False}
     schema: Schema = {"type": "object"}
@@ -106,9 +104,7 @@ def tool_title(selected: SelectedOperation) -> str:
 
 
 def tool_description(selected: SelectedOperation, limit: int = MAX_DESCRIPTION) -> str:
-    """What the tool does, never empty and at most `limit` characters: the configured text, or else the
-    document's.
-    """
+    """What the tool does, configured or by the document; never empty, at most `limit` characters."""
     operation = selected.operation
     if selected.tool.description and tidy(selected.tool.description):
         return clamp(selected.tool.description, limit)
@@ -132,9 +128,7 @@ def consequential(selected: SelectedOperation) -> bool:
 
 
 def _hints(selected: SelectedOperation) -> dict[str, bool]:
-    """The four hints, all explicit. An unsafe method that is said to have no consequences is still not
-    read-only.
-    """
+    """The four hints, all explicit. An unsafe method without consequences is still not read-only."""
     method, changes = selected.operation.method, consequential(selected)
     return {
         "readOnlyHint": method in SAFE_METHODS and not (changes and method in ("GET", "HEAD")),
