@@ -6,6 +6,7 @@
 
 mod chain;
 mod cors;
+pub mod counters;
 mod key_auth;
 mod limit_count;
 mod prometheus;
@@ -20,6 +21,7 @@ use crate::http::Response;
 use crate::observe::Record;
 use crate::state::State;
 use ::http::HeaderName;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
