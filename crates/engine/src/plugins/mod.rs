@@ -100,9 +100,11 @@ pub struct Entry {
     /// APISIX's priority of the plugin.
     pub priority: i32,
     pub phase: Phase,
-    build: fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>,
+    build: Builder,
     schema: fn() -> schemars::Schema,
 }
+
+type Builder = fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>;
 
 const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Entry {
     Entry { name, priority, phase, build: build::<P>, schema: schema::<P> }

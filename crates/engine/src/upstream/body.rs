@@ -29,7 +29,7 @@ pub struct UpstreamBody {
 
 impl UpstreamBody {
     /// A body that streams, or an empty one where the response has none.
-    pub fn new(incoming: Incoming, connection: Connection, worker: Rc<Worker>, upstream: &Upstream) -> Body {
+    pub fn body(incoming: Incoming, connection: Connection, worker: Rc<Worker>, upstream: &Upstream) -> Body {
         if incoming.is_end_stream() {
             worker.pool.put(connection, &upstream.keepalive);
             return Body::Incoming(incoming);

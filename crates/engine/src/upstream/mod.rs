@@ -190,6 +190,6 @@ fn respond(exchange: &Exchange, head: Head, connection: Connection, upstream: &U
     let (mut parts, incoming) = head.into_parts();
     headers::strip_hop_by_hop(&mut parts.headers);
     parts.version = ::http::Version::HTTP_11;
-    let body = body::UpstreamBody::new(incoming, connection, exchange.worker.clone(), upstream);
+    let body = body::UpstreamBody::body(incoming, connection, exchange.worker.clone(), upstream);
     Response::from_parts(parts, body)
 }

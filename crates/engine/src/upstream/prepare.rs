@@ -19,10 +19,9 @@ pub fn uri(
         return Ok(uri);
     }
     let client = exchange.request.uri.path_and_query();
-    if let Some(client) = client.filter(|client| client.path() == exchange.path) {
-        if strip_prefix.is_empty() && add_prefix.is_empty() {
-            return Ok(client.clone());
-        }
+    let unchanged = strip_prefix.is_empty() && add_prefix.is_empty();
+    if let Some(client) = client.filter(|client| unchanged && client.path() == exchange.path) {
+        return Ok(client.clone());
     }
     let rest = exchange.path.strip_prefix(strip_prefix).unwrap_or(&exchange.path);
     let mut text = String::with_capacity(add_prefix.len() + rest.len() + 64);
