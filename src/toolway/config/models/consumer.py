@@ -48,7 +48,7 @@ Username = Annotated[str, StringConstraints(min_length=1, max_length=100, patter
 
 
 class Consumer(Resource):
-    """A caller. Among `plugins`, those of `CREDENTIALS` are credentials and the others hold for its requests."""
+    """A caller; of its plugins, those of `CREDENTIALS` are credentials, the others hold for its requests."""
 
     username: Username
     group_id: Identifier | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from toolway.config.models.base import Identified, Model, not_yet, refuse, split_address
 
@@ -38,6 +38,12 @@ class UpstreamTls(Model):
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
 
 
+def _priority(value: int) -> int:
+    if value:
+        raise refuse("not-supported-yet", "a priority of nodes other than 0 is not supported yet")
+    return value
+
+
 class NodeEntry(Model):
     """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
 
@@ -46,7 +52,7 @@ class NodeEntry(Model):
     host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.:\[\]-]+$")]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     weight: Weight
-    priority: int = 0
+    priority: Annotated[int, AfterValidator(_priority)] = 0
 
 
 def _split_node(name: str) -> tuple[str, int | None] | None:
