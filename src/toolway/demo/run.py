@@ -122,8 +122,8 @@ def _guide(screen: Screen, stage: Stage, metrics_port: int, access_log: Path) ->
         screen.say(line)
     if not url.startswith("https://"):
         screen.say(
-            "  ChatGPT reaches public https addresses only. Open a tunnel to the gateway's port and start the demo"
-            "\n  again with its address, so that the documents name it:  toolway demo --base-url https://...",
+            "  ChatGPT reaches public https addresses only. Open a tunnel to the gateway's port and start the"
+            "\n  demo again with its address, so that the documents name it:  toolway demo --base-url https://...",
             "yellow",
         )
     screen.say()
