@@ -119,14 +119,14 @@ def test_a_schema_name_of_two_apis_is_told_apart() -> None:
             },
         ),
         (
-            {"allOf": [{"description": "nothing else"}, {"required": ["a"]}]},
+            {"allOf": [{"description": "lifted"}, {"required": ["a"]}], "title": "T"},
             {
-                "allOf": [
-                    {"description": "nothing else"},
-                    {"required": ["a"], "type": "object", "properties": {}},
-                ]
+                "title": "T",
+                "description": "lifted",
+                "allOf": [{"required": ["a"], "type": "object", "properties": {}}],
             },
         ),
+        ({"allOf": [{"description": "alone"}]}, {"description": "alone", "type": "string"}),
     ],
 )
 def test_schemas_are_what_the_importer_takes(schema: Schema, published: Schema) -> None:
@@ -323,9 +323,7 @@ def test_what_else_chatgpt_cannot_use_is_told() -> None:
     codes = [problem.code for problem in actions_problems(shown)]
     assert codes == ["actions-server-not-https", "actions-description-too-long", "tool-name-changed"]
     twice = view(*select("a", document(OPEN)), *select("b", document(OPEN)))
-    assert [(problem.code, problem.kind) for problem in actions_problems(twice)] == [
-        ("actions-same-place", "error")
-    ]
+    assert [problem.code for problem in actions_problems(twice)] == ["actions-same-place"]
 
 
 def test_only_successes_show_their_content() -> None:
