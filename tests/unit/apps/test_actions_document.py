@@ -326,6 +326,14 @@ def test_what_else_chatgpt_cannot_use_is_told() -> None:
     assert [problem.code for problem in actions_problems(twice)] == ["actions-same-place"]
 
 
+def test_a_body_without_a_schema_is_an_object_and_such_a_response_has_no_content() -> None:
+    operation = Operation(id="op", method="POST", path="/", body=body({}), responses=(json_response({}),))
+    entry = only_operation(operation)
+    content = entry["requestBody"]["content"]["application/json"]
+    assert content == {"schema": {"type": "object", "properties": {}}}
+    assert entry["responses"] == {"200": {"description": "OK"}}
+
+
 def test_only_successes_show_their_content() -> None:
     item: Schema = {"type": "object", "properties": {}}
     operation = Operation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import jsonschema_rs
@@ -240,6 +241,16 @@ def test_credentials_and_framing_headers_are_no_arguments_and_others_are() -> No
     made = mcp_tools(view(*select("api", read, credentials={"op": ("apikey",)})))[0]
     assert list(arguments_of(made)) == ["X-Version"]
     assert made["request"]["parameters"][0]["in"] == "header"
+
+
+def test_a_parameter_that_is_the_upstreams_api_key_is_no_argument() -> None:
+    schemes = {"key": {"type": "apiKey", "in": "query", "name": "api_key"}, "login": {"type": "http"}}
+    operation = Operation(
+        id="op", method="GET", path="/", parameters=(parameter("api_key"), parameter("api_key", "header"))
+    )
+    read = replace(document(operation), security_schemes=schemes)
+    made = mcp_tools(view(*select("api", read)))[0]
+    assert [entry["in"] for entry in made["request"]["parameters"]] == ["header"]
 
 
 def test_names_are_legal_and_unique_whatever_their_case() -> None:
