@@ -1,13 +1,16 @@
 //! Refuses requests that two parsers could read differently, before anything else believes them.
 //!
-//! It sees the head that hyper has parsed; bodies are hyper's. Of HTTP/1, hyper 1.12 already refuses, with an empty
-//! 400 and a closed connection: control bytes in names and values, folded lines, a space before the colon,
-//! Content-Length that is not digits or differs from another, Transfer-Encoding in HTTP/1.0 or not ending in
-//! `chunked`, malformed chunks. It resolves quietly: equal Content-Lengths become one, and one beside
-//! Transfer-Encoding is dropped and the connection closed after the answer (RFC 9112 section 6.3). It accepts what is
-//! refused here: no Host or several, any Host value, a Host that is not the target's, any target form and scheme,
-//! any coding before `chunked`, CONNECT and TRACE. What it resolves is checked again, since requests also come
-//! from elsewhere.
+//! It sees the head that hyper has parsed; bodies are hyper's. Of HTTP/1, hyper 1.12
+//! - refuses with an empty 400 and a closed connection: control bytes, folded lines, a space before a colon, a
+//!   Content-Length that is not digits or differs from another, a Transfer-Encoding in HTTP/1.0 or without a last
+//!   `chunked`; malformed chunks become an error of the body, which the answer then must not hide;
+//! - resolves quietly: equal Content-Lengths become one; one beside Transfer-Encoding is dropped and the connection
+//!   closed after the answer (RFC 9112 section 6.3); lines may end in a bare LF. A forwarded head is written anew, so
+//!   none of that goes on;
+//! - accepts, and this module refuses: no Host or several, any Host value, a Host that is not the target's, any
+//!   target form and scheme, codings before `chunked`, CONNECT and TRACE.
+//!
+//! `tests/framing.rs` holds hyper to this. What it resolves is checked here again, for requests from elsewhere.
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -116,7 +119,8 @@ fn check_host(parts: &Parts) -> Result<(), FramingError> {
         return Err(FramingError::HostRepeated);
     }
     let target = parts.uri.authority().map(http::uri::Authority::as_str);
-    let is_needed = parts.version == Version::HTTP_11 || (parts.version > Version::HTTP_11 && target.is_none());
+    let is_needed =
+        parts.version == Version::HTTP_11 || (parts.version > Version::HTTP_11 && target.is_none());
     let Some(header) = header else {
         return match target {
             _ if is_needed => Err(FramingError::HostMissing),
@@ -266,8 +270,8 @@ mod tests {
     fn refuses_a_host_that_is_not_a_name_or_address() {
         let long = "a".repeat(MAXIMUM_HOST + 1);
         for host in [
-            "", ":80", "a:", "a:b", "a:+1", "a:65536", "a:1:2", "a b", "a/b", "a,b", "u@a", "a%41", "[::1", "[a]",
-            "[::1]x", "::1", "é", &long,
+            "", ":80", "a:", "a:b", "a:+1", "a:65536", "a:1:2", "a b", "a/b", "a,b", "u@a", "a%41", "[::1",
+            "[a]", "[::1]x", "::1", "é", &long,
         ] {
             let refused = check(&head("GET / 1.1", &[("host", host)]));
             assert_eq!(refused, Err(FramingError::HostInvalid), "{host}");

@@ -19,10 +19,10 @@ pub const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-p
 pub const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 pub const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-pub const X_CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
-pub const X_CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
-pub const X_CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
-pub const X_CONSUMER_GROUP_ID: HeaderName = HeaderName::from_static("x-consumer-group-id");
+pub const CONSUMER_USERNAME: HeaderName = HeaderName::from_static("x-consumer-username");
+pub const CONSUMER_CUSTOM_ID: HeaderName = HeaderName::from_static("x-consumer-custom-id");
+pub const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credential-identifier");
+pub const CONSUMER_GROUP_ID: HeaderName = HeaderName::from_static("x-consumer-group-id");
 
 /// What ends at this hop whether or not Connection names it (RFC 9110 section 7.6.1). TE is looked at on its own.
 /// Expect is among them because the server has answered `100-continue` itself by the time a body is forwarded.
@@ -41,7 +41,7 @@ static HOP_BY_HOP: [HeaderName; 10] = [
 
 /// Who the gateway says is calling.
 static IDENTITY: [HeaderName; 4] =
-    [X_CONSUMER_USERNAME, X_CONSUMER_CUSTOM_ID, X_CREDENTIAL_IDENTIFIER, X_CONSUMER_GROUP_ID];
+    [CONSUMER_USERNAME, CONSUMER_CUSTOM_ID, CREDENTIAL_IDENTIFIER, CONSUMER_GROUP_ID];
 
 /// Where the gateway says that a request came from.
 static FORWARDED: [HeaderName; 6] =
@@ -73,7 +73,8 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     if headers.contains_key(header::TE) {
-        let is_trailers = |value: &HeaderValue| tokens(value).any(|token| token.eq_ignore_ascii_case("trailers"));
+        let is_trailers =
+            |value: &HeaderValue| tokens(value).any(|token| token.eq_ignore_ascii_case("trailers"));
         if headers.get_all(header::TE).iter().any(is_trailers) {
             headers.insert(header::TE, HeaderValue::from_static("trailers"));
         } else {
@@ -84,10 +85,12 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 
 fn strip_nominated(headers: &mut HeaderMap) {
     // A clone of a value shares its bytes.
-    let nominations: SmallVec<[HeaderValue; 2]> = headers.get_all(header::CONNECTION).iter().cloned().collect();
+    let nominations: SmallVec<[HeaderValue; 2]> =
+        headers.get_all(header::CONNECTION).iter().cloned().collect();
     for token in nominations.iter().flat_map(tokens) {
-        let is_option =
-            token.is_empty() || token.eq_ignore_ascii_case("keep-alive") || token.eq_ignore_ascii_case("close");
+        let is_option = token.is_empty()
+            || token.eq_ignore_ascii_case("keep-alive")
+            || token.eq_ignore_ascii_case("close");
         // TE is always named when it is sent, and has its own rule.
         if !is_option && !token.eq_ignore_ascii_case("te") && !may_not_be_nominated(token) {
             headers.remove(token);
@@ -117,7 +120,13 @@ pub fn strip_identity(headers: &mut HeaderMap) {
 ///
 /// `client` is the peer's address, `scheme` and `port` are those of the listener, `host` is the Host that the client
 /// sent. No peer is trusted to speak for another: X-Forwarded-For has one address, Forwarded (RFC 7239) goes.
-pub fn set_forwarded(headers: &mut HeaderMap, client: IpAddr, scheme: &str, host: Option<&HeaderValue>, port: u16) {
+pub fn set_forwarded(
+    headers: &mut HeaderMap,
+    client: IpAddr,
+    scheme: &str,
+    host: Option<&HeaderValue>,
+    port: u16,
+) {
     let client = address(client);
     let scheme = match scheme {
         "http" => Some(HeaderValue::from_static("http")),
@@ -180,7 +189,8 @@ mod tests {
     }
 
     fn lines(headers: &HeaderMap) -> Vec<(&str, &str)> {
-        let mut lines: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let mut lines: Vec<_> =
+            headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         lines.sort_unstable();
         lines
     }
@@ -231,7 +241,8 @@ mod tests {
             ("x-real-ip", "192.0.2.1"),
         ];
         let mut headers = headers(&kept);
-        let all = "Host, Content-Length, Authorization, Cookie, X-Consumer-Username, X-Forwarded-For, X-Real-IP";
+        let all =
+            "Host, Content-Length, Authorization, Cookie, X-Consumer-Username, X-Forwarded-For, X-Real-IP";
         headers.insert(header::CONNECTION, HeaderValue::from_static(all));
         strip_hop_by_hop(&mut headers);
         assert_eq!(lines(&headers), kept);
