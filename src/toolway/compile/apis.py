@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from toolway.config.models import Api, OperationSettings, Plugins
     from toolway.openapi.model import Document, Operation
 
+_TEMPLATE = re.compile(r"(\{[^{}]*\})")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _METHOD_AND_PATH = re.compile(r"(?P<method>[A-Za-z]+)\s+(?P<path>/.*)")
 
 
@@ -43,7 +45,7 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
         route = {
             "id": f"{api.id}:{operation.id}",
             "name": operation.summary or None,
-            "uris": [api.prefix + operation.path],
+            "uris": [path_of(api, operation)],
             "hosts": [],
             "methods": methods,
             "priority": 0,
@@ -54,6 +56,20 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "target": {"upstream": {"id": identifier, "strip_prefix": api.prefix, "add_prefix": add_prefix}},
         }
         draft.add("routes", route, api.pointer, found.origins)
+
+
+def path_of(api: Api, operation: Operation) -> str:
+    """The operation's path at the gateway, with `{name}` for parameters.
+
+    What would be a pattern there and is plain text in the document is percent-encoded: a `*`, a `:` that
+    begins a segment, a `%` that begins no encoding.
+    """
+    pieces = _TEMPLATE.split(operation.path)
+    # The odd pieces are the templates.
+    pieces[::2] = [
+        _STRAY_PERCENT.sub("%25", piece).replace("*", "%2A").replace("/:", "/%3A") for piece in pieces[::2]
+    ]
+    return api.prefix + "".join(pieces)
 
 
 def plugins_of(api: Api, operation: Operation) -> Merged:

@@ -31,14 +31,25 @@ class Draft:
     warnings: list[Problem] = field(default_factory=list)
 
     def add(
-        self, section: Section, entry: dict[str, Any], pointer: str, origins: Mapping[str, str] | None = None
+        self,
+        section: Section,
+        entry: dict[str, Any],
+        pointer: str,
+        origins: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
     ) -> None:
-        """Adds `entry`, made from the resource at `pointer`; `origins` are the pointers of its plugins."""
+        """Adds `entry`, made from the resource at `pointer`.
+
+        `origins` are the pointers of its plugins by name; `fields` those of what has another name in the
+        source, by pointer into the entry.
+        """
         entries: list[dict[str, Any]] = getattr(self, section)
         here = f"/{section}/{len(entries)}"
         self.places[here] = pointer
         for plugin, origin in (origins or {}).items():
             self.places[f"{here}/plugins{pointer_to(plugin)}"] = origin
+        for inner, origin in (fields or {}).items():
+            self.places[here + inner] = origin
         entries.append(entry)
 
     def problem(

@@ -32,8 +32,8 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
         {
             "id": route.id,
             "name": route.name,
-            "uris": [literal(uri) for uri in dict.fromkeys(uris)],
-            "hosts": list(dict.fromkeys(hosts)),
+            "uris": [literal(uri) for uri in uris],
+            "hosts": list(hosts),
             "methods": list(dict.fromkeys(route.methods)),
             "priority": route.priority,
             "service": service.id if service else None,
@@ -46,7 +46,20 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
         },
         route.pointer,
         found.origins,
+        _fields(route, service),
     )
+
+
+def _fields(route: Route, service: Service | None) -> dict[str, str]:
+    """Where uris and hosts stand, which a route may give one or many of, and hosts its service."""
+    uris = {f"/uris/{at}": f"{route.pointer}/uris/{at}" for at in range(len(route.uris or ()))}
+    if route.uri is not None:
+        uris = {"/uris": f"{route.pointer}/uri"}
+    if route.host is not None:
+        return {**uris, "/hosts": f"{route.pointer}/host"}
+    if route.hosts is None and service is not None:
+        return {**uris, "/hosts": f"{service.pointer}/hosts"}
+    return uris
 
 
 def literal(uri: str) -> str:

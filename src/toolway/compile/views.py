@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from toolway.apps import actions_check, curate, manifest
 from toolway.apps.model import AppView, SelectedOperation
-from toolway.compile.apis import plugins_of, tool_of
+from toolway.compile.apis import path_of, plugins_of, tool_of
 from toolway.config.models.base import split_address
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
             document=documents[name],
             operation=by_id[name, identifier],
             route_id=f"{name}:{identifier}",
-            path=apis[name].prefix + by_id[name, identifier].path,
+            path=path_of(apis[name], by_id[name, identifier]),
             tool=tool_of(apis[name], by_id[name, identifier]),
             credential_headers=_credential_headers(apis[name], documents[name], identifier),
         )

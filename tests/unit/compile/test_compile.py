@@ -7,8 +7,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -16,10 +17,8 @@ from golden.documents import CONFERENCE, SERVERLESS
 from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
 from toolway.config import Source, load, parse
+from toolway.openapi.model import Document, Operation
 from toolway.problem import ConfigurationError
-
-if TYPE_CHECKING:
-    from toolway.openapi.model import Document
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 SCHEMAS = json.loads((GOLDEN / "plugin_schemas.json").read_text())
@@ -229,3 +228,18 @@ def test_relative_paths_of_the_access_log_are_those_of_the_file() -> None:
 def test_workers_are_as_many_as_cores_unless_configured() -> None:
     assert compiled({}, cores=3).snapshot["gateway"]["workers"] == 3
     assert compiled({"gateway": {"workers": 1}}, cores=3).snapshot["gateway"]["workers"] == 1
+
+
+def test_text_of_a_path_that_would_be_a_pattern_is_encoded() -> None:
+    paths = {
+        "/a*b/{id}": "/p/a%2Ab/{id}",
+        "/:batch/{id}:cancel": "/p/%3Abatch/{id}:cancel",
+        "/100%/%41": "/p/100%25/%41",
+    }
+    operations = tuple(Operation(f"op{at}", "GET", path) for at, path in enumerate(paths))
+    document = replace(CONFERENCE, operations=operations)
+    data = {"apis": [{"id": "x", "spec": "x", "prefix": "/p"}], "apps": [{**APP, "operations": ["x:*"]}]}
+    result = compiled(data, {"x": document})
+    tools = result.snapshot["apps"][0]["tools"]
+    assert [route["uris"][0] for route in result.snapshot["routes"] if route["api"]] == list(paths.values())
+    assert [tool["request"]["path"] for tool in tools] == list(paths.values())
