@@ -38,8 +38,8 @@ class Found:
     method: str
     path: str
     """As the document writes it."""
-    item: dict[str, Any]
-    item_at: str
+    items: tuple[tuple[dict[str, Any], str], ...]
+    """The Path Item Object with its place; after a `$ref`, what stands beside it too, which holds before."""
     value: Any
     at: str
 
@@ -93,20 +93,20 @@ def _find(reading: Reading) -> Iterator[Found | SetAside]:
         if path.startswith("x-"):
             continue
         try:
-            item, at = _path_item(reading, raw, below(_PATHS, path))
+            items = _path_items(reading, raw, below(_PATHS, path))
         except UnusableError as error:
             yield SetAside(path, error.reason, shown(error.at))
             continue
-        for key, value in item.items():
+        members = {key: (value, below(at, key)) for item, at in items for key, value in item.items()}
+        for key, (value, place) in members.items():
             method = key.lower()
-            place = below(at, key)
             if method in _METHODS:
                 count += 1
                 if count > limit:
                     message = f"the document has more than {limit} operations"
                     problem = reading.resolver.sources.problem("openapi-too-large", message, ["paths", path])
                     raise ConfigurationError([problem])
-                yield Found(method.upper(), path, item, at, value, place)
+                yield Found(method.upper(), path, items, value, place)
             elif method in _UNSUPPORTED:
                 reason = f"the method {method.upper()} is not supported"
                 yield SetAside(f"{method.upper()} {path}", reason, shown(place))
@@ -114,15 +114,12 @@ def _find(reading: Reading) -> Iterator[Found | SetAside]:
                 reading.notices.add(f"`{key}` is neither a method nor known here: left out", place)
 
 
-def _path_item(reading: Reading, raw: Any, at: str) -> tuple[dict[str, Any], str]:
-    """A Path Item Object; what stands beside its `$ref` holds before what the reference brings."""
+def _path_items(reading: Reading, raw: Any, at: str) -> tuple[tuple[dict[str, Any], str], ...]:
+    """A Path Item Object with its place, and what stands beside its `$ref`, where it has one."""
     value, place = reading.resolver.follow(raw, at)
     if not isinstance(value, dict):
         raise UnusableError("a path item must be a mapping", place)
-    beside = {key: item for key, item in raw.items() if key != "$ref"} if value is not raw else {}
-    if beside:
-        reading.notices.add("what stands beside the `$ref` of a path is left out", at)
-    return value, place
+    return ((value, place),) if value is raw else ((value, place), (raw, at))
 
 
 def _read(reading: Reading, shared: Shared, found: Found, needs: set[str]) -> Operation:
@@ -142,8 +139,8 @@ def _read(reading: Reading, shared: Shared, found: Found, needs: set[str]) -> Op
         path=template.path,
         fixed_query=template.fixed_query,
         source_id=prose(value.get("operationId")).strip() or None,
-        summary=prose(value.get("summary")) or prose(found.item.get("summary")),
-        description=prose(value.get("description")) or prose(found.item.get("description")),
+        summary=_text(found, "summary"),
+        description=_text(found, "description"),
         tags=words(value.get("tags")),
         deprecated=flag(value.get("deprecated")),
         parameters=parameters.fit_to_path(reading, described, template, at),
@@ -156,8 +153,13 @@ def _read(reading: Reading, shared: Shared, found: Found, needs: set[str]) -> Op
     )
 
 
-def _holders(found: Found) -> tuple[tuple[dict[str, Any], str], tuple[dict[str, Any], str]]:
-    return (found.item, found.item_at), (found.value, found.at)
+def _holders(found: Found) -> tuple[tuple[dict[str, Any], str], ...]:
+    return (*found.items, (found.value, found.at))
+
+
+def _text(found: Found, member: str) -> str:
+    """A text of the operation, or else of its path."""
+    return next((text for holder, _ in reversed(_holders(found)) if (text := prose(holder.get(member)))), "")
 
 
 def _inputs(

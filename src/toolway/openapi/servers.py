@@ -21,26 +21,31 @@ _SCHEMES = ("https", "http")
 
 
 def read_servers(reading: Reading, value: Any, at: str) -> tuple[tuple[str, ...], str]:
-    """The absolute URLs of a list of servers, and the path of the first server, absolute or not, that has
-    one.
-    """
+    """The absolute URLs of a list of servers, and the path of the first server, which may have no host."""
     urls: dict[str, None] = {}
-    base_path = ""
+    base_path: str | None = None
     for index, server in enumerate(value if isinstance(value, list) else ()):
         place = below(at, index)
         url = _filled(reading, server, place)
         if url is None:
             continue
-        resolved = urljoin(reading.url, url) if reading.url is not None else url
-        if not base_path:
+        resolved = _resolved(reading, url)
+        if base_path is None and (_is_absolute(resolved) or ":" not in resolved):
             base_path = _path(resolved)
         if _is_absolute(resolved):
             urls[resolved.rstrip("/")] = None
         elif resolved.strip("/"):
-            reading.notices.add(
-                f"the server `{url}` has no host that speaks http: left out", below(place, "url")
-            )
-    return tuple(urls), base_path
+            message = f"the server `{url}` has no host that speaks http: left out"
+            reading.notices.add(message, below(place, "url"))
+    return tuple(urls), base_path or ""
+
+
+def _resolved(reading: Reading, url: str) -> str:
+    """A server's URL from where the document was fetched; as it is, where it is no URL at all."""
+    try:
+        return urljoin(reading.url, url) if reading.url is not None else url
+    except ValueError:
+        return url
 
 
 def swagger_servers(reading: Reading) -> tuple[tuple[str, ...], str]:

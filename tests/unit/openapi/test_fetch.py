@@ -213,7 +213,7 @@ def _query(reference: str) -> dict[str, Any]:
 
 
 def test_relative_servers_start_where_the_document_was_fetched(private: Site) -> None:
-    source = document({"/a": {"get": {"responses": {}}}}, servers=[{"url": "../v1"}])
+    source = document({"/a": {"get": {"responses": {}}}}, servers=[{"url": "../v1"}, {"url": "http://[x"}])
     private.pages["/docs/a.json"] = (200, {}, json.dumps(source).encode())
     assert read(f"{private.url}/docs/a.json").servers == (f"{private.url}/v1",)
     assert read(f"{private.url}/a.json").servers == (private.url,)

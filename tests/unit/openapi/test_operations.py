@@ -99,6 +99,22 @@ def test_the_path_item_may_be_a_reference() -> None:
     assert [(aside.operation, aside.at) for aside in result.set_aside] == [("/b", "/paths/~1b")]
 
 
+def test_what_stands_beside_the_reference_of_a_path_item_holds_too() -> None:
+    shared = {"summary": "shared", "parameters": [{"name": "a", "in": "query"}], "get": _OK, "put": _OK}
+    own = {"operationId": "own"}
+    item = {
+        "$ref": "#/components/pathItems/A",
+        "parameters": [{"name": "b", "in": "query"}],
+        "put": own,
+        "post": own,
+    }
+    result = read(document({"/a": item}, components={"pathItems": {"A": shared}}))
+    methods = [(operation.method, operation.source_id, operation.summary) for operation in result.operations]
+    assert methods == [("GET", None, "shared"), ("PUT", "own", "shared"), ("POST", "own", "shared")]
+    assert all([one.name for one in operation.parameters] == ["a", "b"] for operation in result.operations)
+    assert (result.set_aside, result.notices[0].at) == ((), "/paths/~1a/post")
+
+
 def test_a_name_in_the_path_without_parameter_is_a_text() -> None:
     operation = operation_of(_OK, "/things/{id}.json")
     assert [(one.name, one.location, one.required, one.schema) for one in operation.parameters] == [
@@ -314,7 +330,19 @@ def test_servers_are_absolute_with_variables_filled_in() -> None:
     assert result.servers == ("https://eu.example.com/v1",)
     assert [operation.servers for operation in result.operations] == [(), ("http://b",)]
     assert len(result.notices) == 5
-    assert read(document({}, servers=[{"url": "/v2/"}])).base_path == "/v2"
+
+
+@pytest.mark.parametrize(
+    ("urls", "base_path"),
+    [
+        (["/v2/"], "/v2"),
+        (["https://a.example", "https://a.example/v2"], ""),
+        (["ws://a.example/v1", "https://a.example/v2/"], "/v2"),
+        (["/", "/v1"], ""),
+    ],
+)
+def test_the_base_path_is_that_of_the_first_server(urls: list[str], base_path: str) -> None:
+    assert read(document({}, servers=[{"url": url} for url in urls])).base_path == base_path
 
 
 def test_security_is_that_of_the_operation_or_the_document() -> None:
