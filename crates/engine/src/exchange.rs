@@ -132,7 +132,8 @@ impl Exchange {
 
     /// What is refused before anything of the request is trusted, and what a client may not say.
     fn check(&mut self) -> Result<(), ProxyError> {
-        framing::check(&self.request).map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
+        framing::check(&self.request)
+            .map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
         let path = path::normalise(self.request.uri.path())
             .map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
         self.path = path.into_owned();
@@ -163,7 +164,9 @@ impl Exchange {
 
     /// The caller, once known, is told to the upstream and the record.
     fn tell_identity(&mut self) {
-        let Some(identity) = &self.identity else { return };
+        let Some(identity) = &self.identity else {
+            return;
+        };
         self.record.consumer = Some(identity.consumer.clone());
         let values = [
             (headers::CONSUMER_USERNAME, Some(&identity.consumer.username)),

@@ -125,7 +125,9 @@ impl Builder<'_> {
         let mut routes = HashMap::with_capacity(snapshot.routes.len());
         for (index, route) in snapshot.routes.iter().enumerate() {
             let at = format!("/routes/{index}");
-            let Some(entry) = self.route(route, &at, &consumers, &upstreams, &apps) else { continue };
+            let Some(entry) = self.route(route, &at, &consumers, &upstreams, &apps) else {
+                continue;
+            };
             let entry = Arc::new(entry);
             if let Err(error) = router.insert(&route.hosts, &route.uris, route.priority, entry.clone()) {
                 self.problem(format!("{at}/uris"), error.to_string());
@@ -303,7 +305,9 @@ impl Builder<'_> {
         }
         let body = match (&answer.body, &answer.body_base64) {
             (Some(text), None) => Some(Bytes::from(text.clone())),
-            (None, Some(text)) => base64::engine::general_purpose::STANDARD.decode(text).ok().map(Bytes::from),
+            (None, Some(text)) => {
+                base64::engine::general_purpose::STANDARD.decode(text).ok().map(Bytes::from)
+            }
             (None, None) => Some(Bytes::new()),
             (Some(_), Some(_)) => None,
         };

@@ -1,1 +1,25 @@
-//! placeholder
+//! The data plane of Toolway: everything that touches the wire. It is told what to do by one document, the snapshot,
+//! and knows neither YAML, OpenAPI nor Python.
+//!
+//! The way of a request, module by module:
+//! [`server`] accepts it, [`exchange`] runs it ([`http`] checks it, [`router`] finds its route, [`plugins`] have their
+//! say, [`upstream`] or [`mcp`] answers it), [`observe`] records it. [`snapshot`] is the document, [`generation`] is it
+//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this.
+
+pub mod error;
+pub mod exchange;
+pub mod generation;
+pub mod http;
+pub mod mcp;
+pub mod observe;
+pub mod plugins;
+pub mod router;
+pub mod server;
+pub mod snapshot;
+pub mod state;
+pub mod upstream;
+
+mod engine;
+
+pub use engine::{Engine, StartError};
+pub use generation::BuildError;

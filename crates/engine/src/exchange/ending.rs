@@ -32,16 +32,20 @@ impl Ending {
     /// Ties the end of `exchange` to the end of `response`'s body.
     pub fn attach(exchange: Exchange, merged: Option<Chain>, response: Response) -> Response {
         let Exchange { worker, generation, route, record, .. } = exchange;
-        let mut ending = Ending { record, worker, generation, route, merged };
-        response.map(|body| {
-            if let Some(length) = body.size_hint().exact().filter(|_| !matches!(body, Body::Stream(_))) {
-                // Nothing can interrupt a body in memory but the client, so it needs no watching.
-                ending.record.bytes_sent = length;
-                ending.record.complete = true;
-                return body;
+        let ending = Ending { record, worker, generation, route, merged };
+        response.map(|body| match body {
+            // Nothing can interrupt a body in memory but the client, so it needs no watching.
+            Body::Empty | Body::Bytes(_) => {
+                ending.complete(body.size_hint().exact().unwrap_or_default());
+                body
             }
-            Body::stream(Watched { body, ending })
+            Body::Incoming(_) | Body::Stream(_) => Body::stream(Watched { body, ending }),
         })
+    }
+
+    fn complete(mut self, bytes: u64) {
+        self.record.bytes_sent = bytes;
+        self.record.complete = true;
     }
 }
 
@@ -67,14 +71,13 @@ impl http_body::Body for Watched {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let record = &mut self.ending.record;
         match &frame {
             Some(Ok(frame)) => {
-                record.bytes_sent += frame.data_ref().map_or(0, |data| data.len() as u64);
-                record.complete = self.body.is_end_stream();
+                self.ending.record.bytes_sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+                self.ending.record.complete = self.body.is_end_stream();
             }
             Some(Err(_)) => {}
-            None => record.complete = true,
+            None => self.ending.record.complete = true,
         }
         Poll::Ready(frame)
     }

@@ -20,6 +20,11 @@ pub enum Body {
 }
 
 impl Body {
+    /// The body of a message that hyper received.
+    pub fn from_incoming(incoming: Incoming) -> Self {
+        if http_body::Body::is_end_stream(&incoming) { Body::Empty } else { Body::Incoming(incoming) }
+    }
+
     /// A body that streams from `inner`.
     pub fn stream(inner: impl http_body::Body<Data = Bytes, Error = BoxError> + 'static) -> Self {
         Body::Stream(Box::pin(inner))

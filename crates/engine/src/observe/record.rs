@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 /// What is known of an exchange. Counts of bytes are of bodies.
-#[derive(Clone, Debug)]
 pub struct Record {
     pub started: SystemTime,
     pub clock: Instant,

@@ -63,6 +63,12 @@ impl Chain {
         None
     }
 
+    /// This chain and then `next`, each in its own order.
+    pub fn followed_by(mut self, next: Chain) -> Chain {
+        self.steps.extend(next.steps);
+        self
+    }
+
     /// This chain with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
     pub fn overlaid(&self, own: &Chain) -> Chain {
         let kept = self.steps.iter().filter(|step| !own.has(step.entry.name));

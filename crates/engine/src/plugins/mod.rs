@@ -6,6 +6,7 @@
 
 mod chain;
 mod cors;
+pub mod counters;
 mod key_auth;
 mod limit_count;
 mod prometheus;
@@ -20,6 +21,7 @@ use crate::http::Response;
 use crate::observe::Record;
 use crate::state::State;
 use ::http::HeaderName;
+use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::sync::Arc;
@@ -98,9 +100,11 @@ pub struct Entry {
     /// APISIX's priority of the plugin.
     pub priority: i32,
     pub phase: Phase,
-    build: fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>,
+    build: Builder,
     schema: fn() -> schemars::Schema,
 }
+
+type Builder = fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>;
 
 const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Entry {
     Entry { name, priority, phase, build: build::<P>, schema: schema::<P> }

@@ -11,7 +11,9 @@ mod gateway;
 mod route;
 mod upstream;
 
-pub use app::{App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest};
+pub use app::{
+    App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest,
+};
 pub use consumer::{Consumer, Credential};
 pub use gateway::{Gateway, Limits};
 pub use route::{Route, StaticResponse, Target};

@@ -1,0 +1,121 @@
+//! A worker: one thread, one current-thread runtime, its own listeners and pool.
+
+use super::connection;
+use crate::error::ProxyError;
+use crate::generation::Generation;
+use crate::observe::{AccessLog, Record};
+use crate::state::State;
+use crate::upstream::Pool;
+use arc_swap::ArcSwap;
+use std::future::Future;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+use std::{io, thread};
+use tokio::runtime;
+use tokio::sync::watch;
+use tokio::task::LocalSet;
+
+/// How often idle upstream connections are looked through.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// What all workers share.
+pub struct Shared {
+    pub generation: ArcSwap<Generation>,
+    pub state: Arc<State>,
+    pub access_log: Option<AccessLog>,
+    /// Client connections that are open.
+    pub connections: AtomicUsize,
+}
+
+/// What an exchange finds at its worker.
+pub struct Worker {
+    pub shared: Arc<Shared>,
+    pub pool: Pool,
+}
+
+impl Worker {
+    pub fn new(shared: Arc<Shared>) -> Rc<Self> {
+        Rc::new(Self { shared, pool: Pool::default() })
+    }
+
+    /// The generation that new exchanges run on.
+    pub fn generation(&self) -> Arc<Generation> {
+        self.shared.generation.load_full()
+    }
+
+    /// Writes the record's line to the access log.
+    pub fn log(&self, record: &Record) {
+        if let Some(log) = &self.shared.access_log {
+            log.write(record);
+        }
+    }
+
+    /// Counts an error; its code also stands in the record.
+    pub fn report(&self, record: &Record, error: &ProxyError) {
+        self.shared.state.metrics.count_error(error.kind.code());
+        let _ = record;
+    }
+}
+
+/// A running worker.
+pub struct WorkerThread {
+    handle: thread::JoinHandle<()>,
+}
+
+impl WorkerThread {
+    /// Starts a worker that accepts from `listeners` until `stop` turns true, and then finishes its connections.
+    pub fn start(
+        index: usize,
+        shared: Arc<Shared>,
+        listeners: Vec<TcpListener>,
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<Self> {
+        let runtime = current_thread()?;
+        let handle = thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
+            LocalSet::new().block_on(&runtime, serve(Worker::new(shared), listeners, stop));
+        })?;
+        Ok(Self { handle })
+    }
+
+    pub fn has_ended(&self) -> bool {
+        self.handle.is_finished()
+    }
+
+    /// Waits for the thread to end.
+    pub fn join(self) {
+        // A worker that panicked has ended too.
+        let _ = self.handle.join();
+    }
+}
+
+/// Runs one future with a worker of its own on the calling thread, without listeners.
+pub fn run_once<F: Future>(shared: Arc<Shared>, run: impl FnOnce(Rc<Worker>) -> F) -> io::Result<F::Output> {
+    Ok(LocalSet::new().block_on(&current_thread()?, run(Worker::new(shared))))
+}
+
+fn current_thread() -> io::Result<runtime::Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+async fn serve(worker: Rc<Worker>, listeners: Vec<TcpListener>, mut stop: watch::Receiver<bool>) {
+    let sweeper = worker.clone();
+    let sweep = tokio::task::spawn_local(async move {
+        loop {
+            tokio::time::sleep(SWEEP_EVERY).await;
+            sweeper.pool.sweep();
+        }
+    });
+    let connections: Vec<_> = listeners
+        .into_iter()
+        .map(|listener| tokio::task::spawn_local(connection::accept(worker.clone(), listener, stop.clone())))
+        .collect();
+    // An error means that the engine is gone, which stops the worker too.
+    let _ = stop.wait_for(|stop| *stop).await;
+    for accepting in connections {
+        let _ = accepting.await;
+    }
+    sweep.abort();
+}

@@ -1,0 +1,45 @@
+"""The configuration: checked resources by kind, and the way back to their places in the source.
+
+Made by `parse` only, so whoever holds one may rely on it: ids are set and unique, references lead somewhere,
+plugins exist and their settings fit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from toolway.config.models import (
+    Api,
+    App,
+    Consumer,
+    GatewaySettings,
+    GlobalRule,
+    PluginConfig,
+    Route,
+    Service,
+    Upstream,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolway.config.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All resources, in the order of the file; those that others refer to by id."""
+
+    source: Source
+    gateway: GatewaySettings = field(default_factory=GatewaySettings)
+    upstreams: dict[str, Upstream] = field(default_factory=dict)
+    services: dict[str, Service] = field(default_factory=dict)
+    plugin_configs: dict[str, PluginConfig] = field(default_factory=dict)
+    routes: tuple[Route, ...] = ()
+    consumers: tuple[Consumer, ...] = ()
+    global_rules: tuple[GlobalRule, ...] = ()
+    apis: tuple[Api, ...] = ()
+    apps: tuple[App, ...] = ()
+    files: frozenset[Path] = frozenset()
+    """Files that secrets were read from."""

@@ -1,0 +1,38 @@
+"""The models: one file for each kind of resource. They check fields one by one; `parse` checks what lies
+between.
+"""
+
+from __future__ import annotations
+
+from toolway.config.models.api import Api, OperationSettings, OperationTool
+from toolway.config.models.app import App
+from toolway.config.models.base import Identified, Model, Plugins, Resource
+from toolway.config.models.consumer import CREDENTIALS, Consumer, Proof
+from toolway.config.models.gateway import GatewaySettings
+from toolway.config.models.global_rule import GlobalRule
+from toolway.config.models.plugin_config import PluginConfig
+from toolway.config.models.route import Route
+from toolway.config.models.service import Service
+from toolway.config.models.upstream import Timeout, Upstream, UpstreamSettings
+
+__all__ = [
+    "CREDENTIALS",
+    "Api",
+    "App",
+    "Consumer",
+    "GatewaySettings",
+    "GlobalRule",
+    "Identified",
+    "Model",
+    "OperationSettings",
+    "OperationTool",
+    "PluginConfig",
+    "Plugins",
+    "Proof",
+    "Resource",
+    "Route",
+    "Service",
+    "Timeout",
+    "Upstream",
+    "UpstreamSettings",
+]

@@ -1,0 +1,135 @@
+"""What all resources have in common: how strict they are, ids, labels, and the small types that several of
+them use.
+
+Every model refuses unknown fields and converts nothing. A field or value that Apache APISIX has and Toolway
+does not serve yet is refused as such (`not-supported-yet`), so that nobody takes it for a slip of the pen.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+_LABEL_MAXIMUM = 256
+
+
+def refuse(code: str, message: str, hint: str | None = None) -> PydanticCustomError:
+    """An error that a validator raises, with a code of the table, in the words that the user reads."""
+    # Braces are pydantic's placeholders; the texts here are finished, so they go in as one value.
+    return PydanticCustomError(code, "{said}", {"said": message, "hint": hint})
+
+
+def not_yet(*values: str) -> BeforeValidator:
+    """Refuses `values`, which APISIX knows, as not supported yet."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value in values:
+            raise refuse("not-supported-yet", f'"{value}" is not supported yet')
+        return value
+
+    return BeforeValidator(check)
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value) or len(value) > 253:
+        raise refuse(
+            "wrong-value", "expected a host name, without scheme, port and path", 'such as "api.example.com"'
+        )
+    return value.lower()
+
+
+def split_address(address: str) -> tuple[str, int] | None:
+    """`host:port` or `[v6]:port` as host (without brackets) and port; none where it is neither."""
+    host, separator, port = address.rpartition(":")
+    if not separator or not re.fullmatch(r"[0-9]{1,5}", port) or int(port) > 65535:
+        return None
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not bare or (":" in bare and bare == host) or not re.fullmatch(r"[A-Za-z0-9_.:%-]+", bare):
+        return None
+    return bare, int(port)
+
+
+def _address(value: str) -> str:
+    if split_address(value) is None:
+        raise refuse("wrong-value", 'expected an address, "host:port"', 'such as "127.0.0.1:9080"')
+    return value
+
+
+Identifier = Annotated[
+    str,
+    BeforeValidator(_as_text),
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$"),
+]
+"""Letters, digits, `-`, `_` and `.`, at most 64; a whole number is taken as its digits."""
+
+Host = Annotated[str, AfterValidator(_host)]
+"""A host, exact or `*.example.com`, in lower case."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""`host:port`; IPv6 addresses in brackets."""
+
+Labels = dict[str, Annotated[str, StringConstraints(max_length=_LABEL_MAXIMUM)]]
+
+Plugins = dict[str, dict[str, Any]]
+"""Settings by plugin name; checked against the engine's schemas, not here."""
+
+
+class Model(BaseModel):
+    """A mapping of the file with fixed fields."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=False)
+
+    not_supported: ClassVar[frozenset[str]] = frozenset()
+    """Fields that APISIX has here and Toolway does not serve yet."""
+
+
+class Resource(Model):
+    """A resource of its own, with a place in the file."""
+
+    name: str | None = None
+    desc: str | None = None
+    labels: Labels = Field(default_factory=dict)
+    create_time: int | None = None
+    """Kept by APISIX in what it exports; without effect."""
+    update_time: int | None = None
+
+    _pointer: str = PrivateAttr(default="")
+
+    @property
+    def pointer(self) -> str:
+        """JSON pointer of the resource in its source."""
+        return self._pointer
+
+    def placed(self, pointer: str) -> None:
+        """Sets the pointer, once, when the resource is parsed."""
+        self._pointer = pointer
+
+
+class Identified(Resource):
+    """A resource with an id; where the file gives none, one is made from its content."""
+
+    id: Identifier = ""
+
+    def identity(self) -> Any:
+        """The plain data that an id is made from."""
+        return self.model_dump(mode="python", exclude={"id", "create_time", "update_time"})
+
+    def identified(self, identifier: str) -> None:
+        """Sets the made id, once, when the resource is parsed."""
+        object.__setattr__(self, "id", identifier)

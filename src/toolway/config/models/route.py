@@ -1,0 +1,53 @@
+"""Routes: what a request must look like, and what is done with it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from toolway.config.models.base import Host, Identified, Identifier, Plugins
+from toolway.config.models.upstream import InlineUpstream, Timeout
+
+Uri = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/")]
+Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"]
+
+
+class Route(Identified):
+    """A match and its target, in the words of APISIX's Route."""
+
+    not_supported: ClassVar = frozenset(
+        {
+            "enable_websocket",
+            "filter_func",
+            "remote_addr",
+            "remote_addrs",
+            "script",
+            "script_id",
+            "service_protocol",
+            "vars",
+        }
+    )
+
+    uri: Uri | None = None
+    """Exact `/a`, prefix `/a/*`, or with parameters `/a/:id/b`."""
+    uris: Annotated[list[Uri], Field(min_length=1)] | None = None
+    host: Host | None = None
+    hosts: Annotated[list[Host], Field(min_length=1)] | None = None
+    methods: list[Method] = Field(default_factory=list)
+    """None: any method."""
+    priority: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
+    """Among routes with the same uri the larger is tried first."""
+    status: Literal[0, 1] = 1
+    """0 takes the route out."""
+    plugins: Plugins = Field(default_factory=dict)
+    plugin_config_id: Identifier | None = None
+    service_id: Identifier | None = None
+    upstream: InlineUpstream | None = None
+    upstream_id: Identifier | None = None
+    timeout: Timeout | None = None
+    """Instead of the upstream's."""
+
+    def identity(self) -> Any:
+        """Only the match: a route without id stays itself (its counters too) when its plugins change."""
+        return self.model_dump(include={"uri", "uris", "host", "hosts", "methods", "priority"})

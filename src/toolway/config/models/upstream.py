@@ -1,0 +1,136 @@
+"""Upstreams: where requests go, how a node is chosen and how it is spoken to."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+
+from toolway.config.models.base import Identified, Model, not_yet, refuse, split_address
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Weight = Annotated[int, Field(ge=0, le=65_535)]
+
+
+class Timeout(Model):
+    """Seconds to connect (TLS included), between two writes and between two reads."""
+
+    connect: Seconds = 60
+    send: Seconds = 60
+    read: Seconds = 60
+
+
+class KeepalivePool(Model):
+    """Idle connections kept per worker and node, for how many seconds, and how many requests each serves."""
+
+    size: Annotated[int, Field(ge=0, le=100_000)] = 320
+    idle_timeout: Annotated[float, Field(ge=0, le=86_400)] = 60
+    requests: Annotated[int, Field(ge=1)] = 1000
+
+
+class UpstreamTls(Model):
+    """TLS to the nodes."""
+
+    not_supported: ClassVar = frozenset({"client_cert", "client_key", "client_cert_id"})
+
+    verify: bool = True
+    """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
+
+
+def _priority(value: int) -> int:
+    if value:
+        raise refuse("not-supported-yet", "a priority of nodes other than 0 is not supported yet")
+    return value
+
+
+class NodeEntry(Model):
+    """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
+
+    not_supported: ClassVar = frozenset({"metadata"})
+
+    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.:\[\]-]+$")]
+    port: Annotated[int, Field(ge=1, le=65_535)] | None = None
+    weight: Weight
+    priority: Annotated[int, AfterValidator(_priority)] = 0
+
+
+def _split_node(name: str) -> tuple[str, int | None] | None:
+    found = split_address(name)
+    if found is not None:
+        return found if found[1] else None
+    return (name.strip("[]"), None) if re.fullmatch(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", name) else None
+
+
+def _node_name(name: Any) -> Any:
+    if isinstance(name, str) and _split_node(name) is None:
+        raise refuse("wrong-value", "expected a node", 'such as "api.example.com:443"')
+    return name
+
+
+def _shape(value: Any) -> str | None:
+    return "mapping" if isinstance(value, dict) else "list" if isinstance(value, list) else None
+
+
+Nodes = Annotated[
+    Annotated[dict[Annotated[str, BeforeValidator(_node_name)], Weight], Field(min_length=1), Tag("mapping")]
+    | Annotated[list[NodeEntry], Field(min_length=1), Tag("list")],
+    Discriminator(
+        _shape,
+        custom_error_type="wrong-type",
+        custom_error_message="expected a mapping of host:port to weight, or a list of nodes",
+    ),
+]
+
+
+class UpstreamSettings(Model):
+    """What an upstream says, whether it stands alone or inside a route, service or api."""
+
+    not_supported: ClassVar = frozenset(
+        {
+            "checks",
+            "discovery_args",
+            "discovery_type",
+            "hash_on",
+            "key",
+            "retry_timeout",
+            "service_name",
+        }
+    )
+
+    type: Annotated[Literal["roundrobin"], not_yet("chash", "ewma", "least_conn")] = "roundrobin"
+    scheme: Annotated[Literal["http", "https"], not_yet("grpc", "grpcs", "tcp", "tls", "udp", "kafka")] = (
+        "http"
+    )
+    nodes: Nodes
+    pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
+    upstream_host: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.:\[\]-]+$")] | None = None
+    timeout: Timeout = Timeout()
+    retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Further nodes tried where one cannot be reached; by default all the others."""
+    keepalive_pool: KeepalivePool = KeepalivePool()
+    tls: UpstreamTls = UpstreamTls()
+
+    def addresses(self) -> list[tuple[str, int, int, str]]:
+        """Host, port, weight and position (the last part of the pointer) of each node."""
+        default = 443 if self.scheme == "https" else 80
+        if isinstance(self.nodes, dict):
+            split = [(_split_node(name) or (name, None), weight, name) for name, weight in self.nodes.items()]
+            return [(host, port or default, weight, name) for (host, port), weight, name in split]
+        return [
+            (node.host.strip("[]"), node.port or default, node.weight, str(index))
+            for index, node in enumerate(self.nodes)
+        ]
+
+
+class InlineUpstream(UpstreamSettings):
+    """An upstream inside another resource."""
+
+    name: str | None = None
+    desc: str | None = None
+    id: str | int | None = None
+    """Without effect, as APISIX takes it."""
+
+
+class Upstream(Identified, UpstreamSettings):
+    """An upstream with an id, for any number of routes, services and apis."""

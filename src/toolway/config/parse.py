@@ -1,0 +1,249 @@
+"""Parsing: a source to a configuration, or to all of its problems at once.
+
+First each resource is checked on its own by its model, then its plugins, then what lies between resources
+(`references`). A resource that is wrong is left out of the later steps, so that one mistake is told once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from toolway.config.apisix import SECTIONS as APISIX_SECTIONS
+from toolway.config.configuration import Configuration
+from toolway.config.errors import near
+from toolway.config.models import (
+    CREDENTIALS,
+    Api,
+    App,
+    Consumer,
+    GatewaySettings,
+    GlobalRule,
+    Identified,
+    Model,
+    PluginConfig,
+    Proof,
+    Resource,
+    Route,
+    Service,
+    Upstream,
+)
+from toolway.config.plugins import PluginChecker
+from toolway.config.references import check_references
+from toolway.config.secret import Secret, SecretMissingError, SecretResolver, redact
+from toolway.config.source import Source, pointer_to
+from toolway.config.telling import advice, kind_of, problems_of
+from toolway.problem import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SECTIONS: Mapping[str, type[Resource]] = {
+    "upstreams": Upstream,
+    "services": Service,
+    "plugin_configs": PluginConfig,
+    "routes": Route,
+    "consumers": Consumer,
+    "global_rules": GlobalRule,
+    "apis": Api,
+    "apps": App,
+}
+M = TypeVar("M", bound=Model)
+R = TypeVar("R", bound=Resource)
+
+
+def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
+    """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
+
+    Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
+    file.
+    """
+    parser = _Parser(source, plugin_schemas)
+    configuration = parser.configuration()
+    if parser.problems:
+        raise ConfigurationError(_in_order(parser.problems))
+    return configuration
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    unique = dict.fromkeys(problems)
+    return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
+
+
+class _Parser:
+    def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
+        self._source = source
+        self._plugins = PluginChecker(source, plugin_schemas)
+        self._secrets = SecretResolver(source.environment, source.folder)
+        self.problems: list[Problem] = list(source.problems)
+        # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
+        self._silent = {problem.pointer for problem in source.problems}
+
+    def configuration(self) -> Configuration:
+        data = self._source.data
+        if not isinstance(data, dict):
+            self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
+            return Configuration(self._source)
+        self._check_sections(data)
+        gateway = self._model(GatewaySettings, data.get("gateway") or {}, "/gateway")
+        found: dict[str, list[Any]] = {
+            name: self._resources(model, data.get(name), pointer_to(name))
+            for name, model in _SECTIONS.items()
+        }
+        for name in ("upstreams", "services", "plugin_configs", "routes", "global_rules"):
+            self._identify(found[name], name)
+        configuration = Configuration(
+            self._source,
+            gateway or GatewaySettings(),
+            upstreams={upstream.id: upstream for upstream in found["upstreams"]},
+            services={service.id: service for service in found["services"]},
+            plugin_configs={config.id: config for config in found["plugin_configs"]},
+            routes=tuple(found["routes"]),
+            consumers=tuple(found["consumers"]),
+            global_rules=tuple(found["global_rules"]),
+            apis=tuple(found["apis"]),
+            apps=tuple(found["apps"]),
+            files=frozenset(self._secrets.files),
+        )
+        for problem in check_references(configuration, found, data):
+            self._note(problem)
+        return configuration
+
+    def _check_sections(self, data: dict[str, Any]) -> None:
+        known = [*_SECTIONS, "gateway"]
+        for name in data:
+            pointer = pointer_to(name)
+            if name in APISIX_SECTIONS:
+                self._add("not-supported-yet", f'"{name}" is not supported yet', pointer, at_key=True)
+            elif name not in known:
+                message = f'the section "{name}" is not known'
+                hint = near(name, known) or f"known sections: {', '.join(sorted(known))}"
+                self._add("unknown-field", message, pointer, hint, at_key=True)
+
+    def _resources(self, model: type[R], items: Any, pointer: str) -> list[R]:
+        if items is None:
+            return []
+        if not isinstance(items, list):
+            message = f"expected a list, found {kind_of(items)}"
+            self._add(
+                "wrong-type", message, pointer, advice("a list", items) or "begin each entry with a dash"
+            )
+            return []
+        found = []
+        for index, item in enumerate(items):
+            below = f"{pointer}/{index}"
+            resolved = self._resolved(item, below) if isinstance(item, dict) else item
+            resource = self._model(model, resolved, below)
+            if resource is not None:
+                resource.placed(below)
+                self._check_plugins(resource)
+                found.append(resource)
+        return found
+
+    def _model(self, model: type[M], data: Any, pointer: str) -> M | None:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for problem in problems_of(error, model, data, pointer, self._source):
+                self._note(problem)
+            return None
+
+    def _resolved(self, data: dict[str, Any], pointer: str) -> dict[str, Any]:
+        """A copy with the references to secrets in settings of plugins resolved."""
+        copy: dict[str, Any] = {}
+        for name, value in data.items():
+            below = pointer + pointer_to(name)
+            if name == "plugins":
+                copy[name] = self._unveiled(value, below)
+            elif name in ("operations", "credentials") and isinstance(value, dict):
+                copy[name] = {
+                    key: self._resolved(item, below + pointer_to(key)) if isinstance(item, dict) else item
+                    for key, item in value.items()
+                }
+            elif name == "credentials" and isinstance(value, list):
+                copy[name] = [
+                    self._resolved(item, f"{below}/{index}") if isinstance(item, dict) else item
+                    for index, item in enumerate(value)
+                ]
+            else:
+                copy[name] = value
+        return copy
+
+    def _unveiled(self, value: Any, pointer: str) -> Any:
+        if isinstance(value, dict):
+            return {key: self._unveiled(item, pointer + pointer_to(key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._unveiled(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._secrets.resolve(value) or value
+        except SecretMissingError as error:
+            self._add("secret-missing", str(error), pointer)
+            self._silent.add(pointer)
+            return Secret("missing")
+
+    def _check_plugins(self, resource: Resource) -> None:
+        pointer = resource.pointer
+        if isinstance(resource, Consumer):
+            at = f"{pointer}/plugins"
+            self._note_all(self._plugins.check(resource.plugins, at, besides=CREDENTIALS))
+            resource.proved_by(tuple(self._proofs(resource)))
+            return
+        if isinstance(resource, (Route, Service, PluginConfig, GlobalRule, Api)):
+            self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
+        if isinstance(resource, Api):
+            for pattern, settings in resource.operations.items():
+                at = f"{pointer}/operations{pointer_to(pattern)}/plugins"
+                self._note_all(self._plugins.check(settings.plugins, at))
+
+    def _proofs(self, consumer: Consumer) -> list[Proof]:
+        """The credentials of a consumer, of which what is wrong is noted and left out."""
+        given = [
+            (f"{consumer.username}:{name}", name, settings, f"{consumer.pointer}/plugins{pointer_to(name)}")
+            for name, settings in consumer.plugins.items()
+            if name in CREDENTIALS
+        ]
+        for index, credential in enumerate(consumer.credentials):
+            for name, settings in credential.plugins.items():
+                at = f"{consumer.pointer}/credentials/{index}/plugins{pointer_to(name)}"
+                if name in CREDENTIALS:
+                    given.append((credential.id, name, settings, at))
+                else:
+                    self._note(self._plugins.no_credential(name, at, CREDENTIALS))
+        proofs = []
+        for identifier, name, settings, at in given:
+            settings = {key: value for key, value in settings.items() if key != "_meta"}
+            config = self._model(CREDENTIALS[name], settings, at)
+            if config is not None:
+                proofs.append(Proof(identifier, name, config, at))
+        return proofs
+
+    def _identify(self, resources: list[Any], section: str) -> None:
+        """Makes the ids that the file does not give: from content, so that they outlive a change of order."""
+        made: Counter[str] = Counter()
+        for resource in resources:
+            if not isinstance(resource, Identified) or resource.id:
+                continue
+            content = json.dumps(redact(resource.identity()), sort_keys=True, default=str)
+            digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+            identifier = f"{section.removesuffix('s').replace('_', '-')}-{digest}"
+            made[identifier] += 1
+            resource.identified(identifier if made[identifier] == 1 else f"{identifier}-{made[identifier]}")
+
+    def _add(
+        self, code: str, message: str, at: str, hint: str | None = None, *, at_key: bool = False
+    ) -> None:
+        self._note(self._source.problem(code, message, at, hint=hint, at_key=at_key))
+
+    def _note_all(self, problems: list[Problem]) -> None:
+        for problem in problems:
+            self._note(problem)
+
+    def _note(self, problem: Problem) -> None:
+        if problem.pointer not in self._silent:
+            self.problems.append(problem)

@@ -1,0 +1,129 @@
+"""Secrets: values that travel to the engine and are never shown, and the references that stand for them in a
+file.
+
+`$env://NAME` is an environment variable, `$file://PATH` the text of a file (relative to the configuration
+file, one newline at its end taken off). References are resolved only where a secret is expected: credentials
+and the texts of plugin settings. What was resolved or given there is a `Secret`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, final
+
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydantic import GetCoreSchemaHandler
+
+_ENVIRONMENT = "$env://"
+_FILE = "$file://"
+_MAXIMUM_FILE_BYTES = 1 << 20
+
+
+@final
+class Secret:
+    """A text that prints as `[redacted]`; `reveal` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The text itself, for the snapshot and for digests only."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> str | tuple[Any, ...]:
+        raise TypeError("a secret is not written out")
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(cls._of)
+
+    @classmethod
+    def _of(cls, value: Any) -> Secret:
+        if isinstance(value, Secret):
+            return value
+        if not isinstance(value, str):
+            raise PydanticCustomError("wrong-type", "expected a text")
+        if not value:
+            raise PydanticCustomError("wrong-value", "expected a text that is not empty")
+        return cls(value)
+
+
+class SecretMissingError(Exception):
+    """A reference that cannot be resolved; the message says why without showing a value."""
+
+
+@dataclass(slots=True)
+class SecretResolver:
+    """Resolves references against `environment` and `folder`; `files` are those that it has read."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    files: set[Path] = field(default_factory=set)
+
+    def resolve(self, text: str) -> Secret | None:
+        """The secret that `text` refers to; none where it is no reference. Raises SecretMissingError."""
+        if text.startswith(_ENVIRONMENT):
+            name = text.removeprefix(_ENVIRONMENT)
+            if name not in self.environment:
+                raise SecretMissingError(f"the environment variable {name} is not set")
+            return self._filled(self.environment[name], f"the environment variable {name}")
+        if text.startswith(_FILE):
+            return self._from_file(text.removeprefix(_FILE))
+        return None
+
+    def _from_file(self, name: str) -> Secret:
+        path = self.folder / name
+        self.files.add(path)
+        try:
+            with path.open("rb") as file:
+                content = file.read(_MAXIMUM_FILE_BYTES + 1)
+            if len(content) > _MAXIMUM_FILE_BYTES:
+                raise SecretMissingError(f"the file {name} has more than {_MAXIMUM_FILE_BYTES} bytes")
+            text = content.decode()
+        except OSError as error:
+            raise SecretMissingError(f"the file {name} cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise SecretMissingError(f"the file {name!r} is not UTF-8 text or has no usable name") from error
+        return self._filled(text.removesuffix("\n").removesuffix("\r"), f"the file {name}")
+
+    @staticmethod
+    def _filled(value: str, where: str) -> Secret:
+        if not value:
+            raise SecretMissingError(f"{where} is empty")
+        return Secret(value)
+
+
+def reveal(value: Any) -> Any:
+    """A copy of plain data with secrets as their texts: what the engine gets."""
+    return _replaced(value, lambda secret: secret.reveal())
+
+
+def redact(value: Any) -> Any:
+    """A copy of plain data with secrets as `[redacted]`: what people are shown."""
+    return _replaced(value, repr)
+
+
+def _replaced(value: Any, text: Any) -> Any:
+    if isinstance(value, Secret):
+        return text(value)
+    if isinstance(value, Mapping):
+        return {key: _replaced(item, text) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_replaced(item, text) for item in value]
+    return value
