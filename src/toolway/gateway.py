@@ -16,7 +16,7 @@ import queue
 import re
 import signal
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -276,9 +276,10 @@ class Gateway:
             self._watcher = None
         return self._built.drain(self._drain_seconds if timeout is None else timeout)
 
-    def run_until_signal(self) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. For the main thread
-        only.
+    def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
+        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. For the main thread only.
+
+        `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
         """
         received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -288,6 +289,8 @@ class Gateway:
         numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
         before = {number: signal.signal(number, note) for number in numbers}
         try:
+            if ready is not None:
+                ready()
             while received.get() == signal.SIGHUP:
                 logger.info("reload asked for by SIGHUP")
                 self._reader.forget_documents()
@@ -344,23 +347,31 @@ class Gateway:
         events the files are looked at as well, since some file systems tell nothing.
         """
         while not self._stopping.is_set():
-            folders = self._folders()
-            changes = watchfiles.watch(
-                *folders,
-                watch_filter=None,
-                debounce=_WATCH_LOOK_MS,
-                step=_WATCH_STEP_MS,
-                stop_event=self._stopping,
-                rust_timeout=_WATCH_LOOK_MS,
-                yield_on_timeout=True,
-                raise_interrupt=False,
-                recursive=False,
-            )
-            for _ in changes:
-                if self._has_changed():
-                    self.reload()
-                    if self._folders() != folders:
-                        break
+            try:
+                self._watch_folders(self._folders())
+            except Exception:
+                # The edge of this thread: whatever went wrong, the next change must still be seen.
+                logger.exception("watching the configuration failed; it goes on")
+                self._stopping.wait(_WATCH_LOOK_MS / 1000)
+
+    def _watch_folders(self, folders: Sequence[Path]) -> None:
+        """Reloads on changes below `folders` until a reload reads from other folders."""
+        changes = watchfiles.watch(
+            *folders,
+            watch_filter=None,
+            debounce=_WATCH_LOOK_MS,
+            step=_WATCH_STEP_MS,
+            stop_event=self._stopping,
+            rust_timeout=_WATCH_LOOK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+        )
+        for _ in changes:
+            if self._has_changed():
+                self.reload()
+                if self._folders() != folders:
+                    return
 
     def _folders(self) -> Sequence[Path]:
         return sorted({folder for path in self._reader.stamps if (folder := path.parent).is_dir()})

@@ -138,7 +138,10 @@ class Composer:
             if key.kind != "scalar":
                 self._add("yaml-key", "expected a text as key, found a collection", pointer, key)
                 continue
-            name = self._filled(key, pointer).text
+            filled = substitute(key.text, self._environment)
+            name = filled.text
+            below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            self._note(filled, below, key)
             if name in seen:
                 where = f"{seen[name].line}:{seen[name].column}"
                 self._add(
@@ -146,7 +149,6 @@ class Composer:
                 )
                 continue
             seen[name] = key
-            below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
             data[name] = self._data(value, below, depth + 1, (key.line, key.column))
         return data
 
@@ -165,9 +167,8 @@ class Composer:
         return {}
 
     def _scalar(self, node: Node, pointer: str) -> Any:
-        filled = self._filled(node, pointer)
-        if filled.changed:
-            self.hidden.add(pointer)
+        filled = substitute(node.text, self._environment)
+        self._note(filled, pointer, node)
         # A whole plain ${NAME} means what its value would mean in its place; a part of a text stays a text.
         bare = node.plain and (filled.whole or not filled.changed)
         value = typed(filled.text) if bare else filled.text
@@ -179,8 +180,9 @@ class Composer:
             self._add("yaml-tag", f"the tag {node.tag} does not fit the value, or is not read", pointer, node)
         return value
 
-    def _filled(self, node: Node, pointer: str) -> Substitution:
-        filled = substitute(node.text, self._environment)
+    def _note(self, filled: Substitution, pointer: str, node: Node) -> None:
+        if filled.changed:
+            self.hidden.add(pointer)
         for name in filled.missing:
             message = f"the environment variable {name} is not set"
             self._add("environment-missing", message, pointer, node, f"set it, or write ${{{name}:-default}}")
@@ -189,7 +191,6 @@ class Composer:
             self._add(
                 "environment-syntax", message, pointer, node, "write ${NAME}, ${NAME:-default}, or $${ for ${"
             )
-        return filled
 
     def _tally(self, node: Node) -> None:
         self._count += 1

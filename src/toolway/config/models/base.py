@@ -42,6 +42,18 @@ def not_yet(*values: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def matching(pattern: str, expected: str, hint: str | None = None) -> AfterValidator:
+    """Refuses texts that `pattern` does not match as a whole; `expected` says in words what it matches."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise refuse("wrong-value", f"expected {expected}", hint)
+        return value
+
+    return AfterValidator(check)
+
+
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -74,7 +86,7 @@ def _address(value: str) -> str:
 Identifier = Annotated[
     str,
     BeforeValidator(_as_text),
-    StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$"),
+    matching(r"[A-Za-z0-9_.-]{1,64}", "at most 64 letters, digits, - _ and ."),
 ]
 """Letters, digits, `-`, `_` and `.`, at most 64; a whole number is taken as its digits."""
 
