@@ -24,8 +24,13 @@ fn what_to_do(status: StatusCode, headers: &HeaderMap, called: &Called<'_>) -> S
     match status.as_u16() {
         300..=399 => "The answer is a redirect, which tools do not follow.".into(),
         401 => unauthorized(called),
-        403 => "This caller may not do this. Another call with the same credential will not help; tell the user.".into(),
-        404 => "There is nothing with this name or id: check the arguments, or list what there is first.".into(),
+        403 => {
+            "This caller may not do this. Another call with the same credential will not help; tell the user."
+                .into()
+        }
+        404 => {
+            "There is nothing with this name or id: check the arguments, or list what there is first.".into()
+        }
         405 | 501 => "The API does not offer this; the tool may be out of date. Tell the user.".into(),
         408 | 425 => format!("Try again {}.", retry.unwrap_or_else(|| "later".into())),
         409 | 412 => "This conflicts with the present state: read it again before the next try.".into(),
@@ -35,15 +40,20 @@ fn what_to_do(status: StatusCode, headers: &HeaderMap, called: &Called<'_>) -> S
             let when = retry.unwrap_or_else(|| "after a while".into());
             format!("Too many calls. Try again {when}; further calls before that are refused as well.")
         }
-        400..=499 => "The API did not accept the arguments: mend what the answer below names, and call again.".into(),
+        400..=499 => {
+            "The API did not accept the arguments: mend what the answer below names, and call again.".into()
+        }
         _ => failed(retry, called),
     }
 }
 
 fn unauthorized(called: &Called<'_>) -> String {
-    let names = called.credential_headers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
+    let names =
+        called.credential_headers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
     match (names.is_empty(), called.had_credential) {
-        (true, _) => "The API wants a credential, which this connection does not carry. Tell the user.".into(),
+        (true, _) => {
+            "The API wants a credential, which this connection does not carry. Tell the user.".into()
+        }
         (false, false) => format!(
             "A credential is needed in the header {names}, and the request has none. It is no argument of the tool: \
              ask the user to add it to this connection."
@@ -84,8 +94,14 @@ mod tests {
     use super::*;
     use ::http::HeaderValue;
 
-    fn told(status: u16, method: Method, had_credential: bool, pairs: &[(HeaderName, &'static str)]) -> String {
-        let headers = pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+    fn told(
+        status: u16,
+        method: Method,
+        had_credential: bool,
+        pairs: &[(HeaderName, &'static str)],
+    ) -> String {
+        let headers =
+            pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         let credential_headers = [HeaderName::from_static("apikey")];
         let called = Called { method: &method, credential_headers: &credential_headers, had_credential };
         advice(StatusCode::from_u16(status).unwrap(), &headers, &called)
@@ -104,7 +120,10 @@ mod tests {
         assert!(told_.starts_with("HTTP 429 Too Many Requests. Too many calls. Try again after 12 seconds;"));
         let code = HeaderName::from_static(CODE_HEADER);
         let timed_out = told(504, Method::GET, true, &[(code, "upstream_read_timeout")]);
-        assert!(timed_out.starts_with("HTTP 504 Gateway Timeout (upstream_read_timeout). The API could not answer."));
+        assert!(
+            timed_out
+                .starts_with("HTTP 504 Gateway Timeout (upstream_read_timeout). The API could not answer.")
+        );
     }
 
     #[test]

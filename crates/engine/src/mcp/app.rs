@@ -41,11 +41,16 @@ impl McpApp {
             match Tool::build(definition) {
                 Ok(tool) => {
                     if names.insert(tool.name.clone(), tools.len()).is_some() {
-                        problems.push((format!("{at}/name"), format!("there are two tools named {:?}", tool.name)));
+                        problems.push((
+                            format!("{at}/name"),
+                            format!("there are two tools named {:?}", tool.name),
+                        ));
                     }
                     tools.push(tool);
                 }
-                Err(whys) => problems.extend(whys.into_iter().map(|(pointer, why)| (format!("{at}{pointer}"), why))),
+                Err(whys) => {
+                    problems.extend(whys.into_iter().map(|(pointer, why)| (format!("{at}{pointer}"), why)))
+                }
             }
         }
         // A tool's own name goes before another's former name.
@@ -125,7 +130,8 @@ mod tests {
 
     #[test]
     fn finds_tools_by_name_and_by_former_name() {
-        let app = app(json!([tool("new", &["old", "other"]), tool("other", &[])])).unwrap_or_else(|_| panic!());
+        let app =
+            app(json!([tool("new", &["old", "other"]), tool("other", &[])])).unwrap_or_else(|_| panic!());
         assert_eq!(&*app.tool("new").unwrap().name, "new");
         assert_eq!(&*app.tool("old").unwrap().name, "new");
         assert_eq!(&*app.tool("other").unwrap().name, "other");
@@ -142,12 +148,15 @@ mod tests {
         worse["definition"] = json!({"name": "c", "inputSchema": {"type": "string"}});
         let problems = app(json!([bad, worse, tool("d", &[]), tool("d", &[])])).err().unwrap();
         let places: Vec<_> = problems.iter().map(|(at, _)| at.as_str()).collect();
-        assert_eq!(places, [
-            "/tools/0/request/method",
-            "/tools/0/request/path",
-            "/tools/1/definition/name",
-            "/tools/1/definition/inputSchema",
-            "/tools/3/name",
-        ]);
+        assert_eq!(
+            places,
+            [
+                "/tools/0/request/method",
+                "/tools/0/request/path",
+                "/tools/1/definition/name",
+                "/tools/1/definition/inputSchema",
+                "/tools/3/name",
+            ]
+        );
     }
 }

@@ -132,17 +132,30 @@ mod tests {
     #[test]
     fn a_call_passes_on_listed_headers_and_the_route_s_credentials_alone() {
         let mut from = HeaderMap::new();
-        for name in ["apikey", "authorization", "cookie", "x-request-id", "openai-gpt-id", "x-forwarded-for", "origin"] {
+        for name in [
+            "apikey",
+            "authorization",
+            "cookie",
+            "x-request-id",
+            "openai-gpt-id",
+            "x-forwarded-for",
+            "origin",
+        ] {
             from.insert(name, HeaderValue::from_static("outer"));
         }
         let mut to = HeaderMap::new();
         to.insert("apikey", HeaderValue::from_static("argument"));
         to.insert("host", HeaderValue::from_static("api.example.com"));
         pass_on(&from, &mut to, &[HeaderName::from_static("apikey")]);
-        let mut names: Vec<_> = to.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+        let mut names: Vec<_> =
+            to.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
         names.sort_unstable();
-        let expected =
-            [("apikey", "outer"), ("host", "api.example.com"), ("openai-gpt-id", "outer"), ("x-request-id", "outer")];
+        let expected = [
+            ("apikey", "outer"),
+            ("host", "api.example.com"),
+            ("openai-gpt-id", "outer"),
+            ("x-request-id", "outer"),
+        ];
         assert_eq!(names, expected);
     }
 }

@@ -32,7 +32,8 @@ pub async fn serve(exchange: &mut Exchange, app: &Arc<McpApp>) -> Result<Respons
         return Ok(fault.response(StatusCode::UNSUPPORTED_MEDIA_TYPE, None));
     }
     if !takes_json(headers) {
-        let fault = Fault::new(Code::InvalidRequest, "Accept must list application/json and text/event-stream");
+        let fault =
+            Fault::new(Code::InvalidRequest, "Accept must list application/json and text/event-stream");
         return Ok(fault.response(StatusCode::NOT_ACCEPTABLE, None));
     }
     let body = body(exchange).await?;
@@ -63,7 +64,8 @@ async fn message(exchange: &Exchange, app: &McpApp, body: &[u8]) -> Response {
         Message::Answer => match era(headers, None) {
             Era::Legacy => empty(StatusCode::ACCEPTED, false),
             Era::Modern => {
-                let fault = Fault::new(Code::InvalidRequest, "The message must be a request or a notification");
+                let fault =
+                    Fault::new(Code::InvalidRequest, "The message must be a request or a notification");
                 fault.response(StatusCode::BAD_REQUEST, None)
             }
         },
@@ -87,14 +89,16 @@ async fn request(
     let scope = if exchange.identity.is_some() { "private" } else { "public" };
     match (method, era) {
         ("initialize", Era::Legacy) => {
-            let asked = text(params.protocol_version)
-                .ok_or_else(|| Fault::new(Code::InvalidParams, "`params.protocolVersion` must be a string"))?;
+            let asked = text(params.protocol_version).ok_or_else(|| {
+                Fault::new(Code::InvalidParams, "`params.protocolVersion` must be a string")
+            })?;
             Ok(vec![app.listing.initialize(&asked)])
         }
         ("ping", Era::Legacy) => Ok(vec![b"{}".to_vec()]),
         ("server/discover", Era::Modern) => Ok(vec![app.listing.discover(scope)]),
         ("tools/list", _) => {
-            let bad_cursor = || Fault::new(Code::InvalidParams, "`params.cursor` is not a cursor of this list");
+            let bad_cursor =
+                || Fault::new(Code::InvalidParams, "`params.cursor` is not a cursor of this list");
             let cursor = params.cursor.map(|raw| text(Some(raw)).ok_or_else(bad_cursor)).transpose()?;
             app.listing.tools(cursor.as_deref(), era, scope).map(|list| vec![list]).ok_or_else(bad_cursor)
         }
@@ -134,12 +138,13 @@ async fn tools_call(
 }
 
 /// A call's arguments; absent and null are none. Deeper than 128 levels is refused by the parser.
-pub(super) fn arguments(raw: Option<&RawValue>) -> Result<serde_json::Map<String, serde_json::Value>, String> {
+pub(super) fn arguments(
+    raw: Option<&RawValue>,
+) -> Result<serde_json::Map<String, serde_json::Value>, String> {
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(serde_json::Map::new()),
-        Some(json) => {
-            serde_json::from_str(json).map_err(|error| format!("`params.arguments` must be an object: {error}"))
-        }
+        Some(json) => serde_json::from_str(json)
+            .map_err(|error| format!("`params.arguments` must be an object: {error}")),
     }
 }
 
@@ -212,7 +217,9 @@ mod tests {
     #[test]
     fn takes_what_admits_json_or_a_stream_and_what_says_nothing() {
         assert!(takes_json(&HeaderMap::new()));
-        for accept in ["application/json, text/event-stream", "*/*", "text/event-stream;q=0.5", "Application/JSON"] {
+        for accept in
+            ["application/json, text/event-stream", "*/*", "text/event-stream;q=0.5", "Application/JSON"]
+        {
             assert!(takes_json(&headers(header::ACCEPT, accept)), "{accept}");
         }
         assert!(!takes_json(&headers(header::ACCEPT, "text/html, image/*")));

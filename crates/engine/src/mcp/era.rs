@@ -1,7 +1,7 @@
 //! The two eras of MCP on one URL. A legacy client negotiates a version by `initialize` and then names it in a header;
 //! a modern one (2026-07-28) says it in each request, in the body and in headers that must agree with it.
 
-use super::message::{Code, Fault, Params, text};
+use super::message::{Code, Fault, Params, object, text};
 use ::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -61,7 +61,8 @@ pub fn check_modern(headers: &HeaderMap, method: &str, params: &Params<'_>) -> R
     let method_header = one(headers, METHOD_HEADER)?;
     let name_header = one(headers, NAME_HEADER)?;
     let meta = decode(params.meta).unwrap_or_default();
-    let (Some(version), Some(_)) = (meta.version, meta.capabilities.filter(|it| it.get().starts_with('{'))) else {
+    let (Some(version), Some(_)) = (meta.version, meta.capabilities.filter(|it| it.get().starts_with('{')))
+    else {
         return Err(Fault::new(
             Code::InvalidParams,
             "`params._meta` must be an object with `io.modelcontextprotocol/protocolVersion` and \
@@ -84,7 +85,7 @@ pub fn check_modern(headers: &HeaderMap, method: &str, params: &Params<'_>) -> R
 }
 
 fn decode(meta: Option<&RawValue>) -> Option<Meta<'_>> {
-    serde_json::from_str(meta?.get()).ok()
+    object(meta?).ok()
 }
 
 /// The header's value; a second one would leave open which of them others believe.
@@ -150,8 +151,10 @@ mod tests {
 
     #[test]
     fn the_era_is_modern_where_header_or_body_say_so() {
-        let meta: &RawValue = serde_json::from_str(r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#).unwrap();
-        let old: &RawValue = serde_json::from_str(r#"{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}"#).unwrap();
+        let meta: &RawValue =
+            serde_json::from_str(r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#).unwrap();
+        let old: &RawValue =
+            serde_json::from_str(r#"{"io.modelcontextprotocol/protocolVersion":"2025-11-25"}"#).unwrap();
         assert_eq!(era(&headers(&[]), Some(meta)), Era::Modern);
         assert_eq!(era(&headers(&[VERSION]), None), Era::Modern);
         assert_eq!(era(&headers(&[("mcp-protocol-version", "2099-01-01")]), None), Era::Modern);

@@ -30,7 +30,8 @@ impl Listing {
     pub fn build(app: &App) -> Self {
         let server = json!({"name": app.name, "title": app.title, "version": app.version});
         let instructions = app.instructions.as_deref().filter(|text| !text.trim().is_empty());
-        let said = instructions.map(|text| format!(",\"instructions\":{}", Value::from(text))).unwrap_or_default();
+        let said =
+            instructions.map(|text| format!(",\"instructions\":{}", Value::from(text))).unwrap_or_default();
         let capabilities = json!({"tools": {"listChanged": false}});
         let versions: Vec<_> = std::iter::once(&MODERN).chain(LEGACY).collect();
         let signature = format!("\"_meta\":{}", json!({"io.modelcontextprotocol/serverInfo": server}));
@@ -45,7 +46,8 @@ impl Listing {
             pages.push(b"[]".to_vec());
         }
         Self {
-            initialize: format!(",\"capabilities\":{capabilities},\"serverInfo\":{server}{said}}}").into_bytes(),
+            initialize: format!(",\"capabilities\":{capabilities},\"serverInfo\":{server}{said}}}")
+                .into_bytes(),
             discover: discover.into_bytes(),
             pages,
             signature: signature.into_bytes(),
@@ -73,8 +75,9 @@ impl Listing {
             Some(cursor) => page_of(cursor)?,
         };
         let page = self.pages.get(index)?;
-        let next = (index + 1 < self.pages.len())
-            .then(|| format!(",\"nextCursor\":\"{}\"", URL_SAFE_NO_PAD.encode(format!("{CURSOR}{}", index + 1))));
+        let next = (index + 1 < self.pages.len()).then(|| {
+            format!(",\"nextCursor\":\"{}\"", URL_SAFE_NO_PAD.encode(format!("{CURSOR}{}", index + 1)))
+        });
         let next = next.unwrap_or_default();
         Some(match era {
             Era::Legacy => [b"{\"tools\":".as_slice(), page, next.as_bytes(), b"}"].concat(),
@@ -125,8 +128,11 @@ mod tests {
     #[test]
     fn initialize_echoes_a_known_version_and_else_offers_the_latest_legacy() {
         let result = parsed(&listing(0).initialize("2025-03-26"));
-        assert_eq!(result, json!({"protocolVersion": "2025-03-26", "capabilities": {"tools": {"listChanged": false}},
-            "serverInfo": {"name": "demo", "title": "Demo \"app\"", "version": "1"}, "instructions": "Ask \"me\"."}));
+        assert_eq!(
+            result,
+            json!({"protocolVersion": "2025-03-26", "capabilities": {"tools": {"listChanged": false}},
+            "serverInfo": {"name": "demo", "title": "Demo \"app\"", "version": "1"}, "instructions": "Ask \"me\"."})
+        );
         assert_eq!(parsed(&listing(0).initialize("2026-07-28"))["protocolVersion"], "2025-11-25");
     }
 

@@ -109,7 +109,11 @@ fn json(status: StatusCode, body: Vec<u8>) -> Response {
 /// One message of a client.
 #[derive(Debug)]
 pub enum Message<'a> {
-    Request { id: &'a RawValue, method: String, params: Params<'a> },
+    Request {
+        id: &'a RawValue,
+        method: String,
+        params: Params<'a>,
+    },
     Notification,
     /// An answer to a request of ours; there are none.
     Answer,
@@ -168,8 +172,10 @@ pub fn decode(body: &[u8]) -> Result<Message<'_>, (Fault, Option<&RawValue>)> {
         .map_err(|error| fault(Code::ParseError, format!("The body is not JSON: {error}")))?;
     match raw.get().as_bytes().first() {
         Some(b'{') => {}
-        Some(b'[') => return Err(fault(Code::InvalidRequest, "Batches are not served: send one message a request".into())),
-        _ => return Err(fault(Code::InvalidRequest, "The body must be one JSON-RPC message, an object".into())),
+        Some(b'[') => {
+            return Err(fault(Code::InvalidRequest, "A batch is not served: send one message".into()));
+        }
+        _ => return Err(fault(Code::InvalidRequest, "The body must be one JSON-RPC message".into())),
     }
     let envelope: Envelope<'_> = serde_json::from_str(raw.get()).map_err(|error| match error.classify() {
         Category::Data => fault(Code::InvalidRequest, format!("The message is not valid: {error}")),
@@ -189,11 +195,20 @@ pub fn decode(body: &[u8]) -> Result<Message<'_>, (Fault, Option<&RawValue>)> {
     };
     let Some(id) = id else { return Ok(Message::Notification) };
     let params = envelope.params.map_or(Ok(Params::default()), |params| {
-        serde_json::from_str(params.get()).map_err(|error| {
-            (Fault::new(Code::InvalidParams, format!("`params` must be an object with each member once: {error}")), Some(id))
+        object(params).map_err(|error| {
+            let why = format!("`params` must be an object with each member once: {error}");
+            (Fault::new(Code::InvalidParams, why), Some(id))
         })
     })?;
     Ok(Message::Request { id, method, params })
+}
+
+/// Decodes an object; a list would pass for one otherwise.
+pub fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_json::Error> {
+    match raw.get().as_bytes().first() {
+        Some(b'{') => serde_json::from_str(raw.get()),
+        _ => Err(serde::de::Error::custom("it is no object")),
+    }
 }
 
 fn is_id(id: &RawValue) -> bool {
@@ -241,7 +256,10 @@ mod tests {
 
     #[test]
     fn a_deeply_nested_body_costs_no_stack() {
-        let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"ping","params":{{"arguments":{}{}}}}}"#, "[".repeat(1_000_000), "]".repeat(1_000_000));
-        let _ = decode(deep.as_bytes());
+        let (open, close) = ("[".repeat(1_000_000), "]".repeat(1_000_000));
+        let head = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":"#;
+        let body = format!("{head}{open}{close}}}}}");
+        let Ok(Message::Request { params, .. }) = decode(body.as_bytes()) else { panic!() };
+        assert_eq!(params.arguments.unwrap().get().len(), 2_000_000);
     }
 }

@@ -83,7 +83,9 @@ impl Outcome {
             let text = advice(head.status, &head.headers, called);
             let Ok(read) = read else { return Self::error(text) };
             return match Content::of(head, read) {
-                Content::Json(json) => Self::error(format!("{text}\n{}", cut_json(json, form.max_characters))),
+                Content::Json(json) => {
+                    Self::error(format!("{text}\n{}", cut_json(json, form.max_characters)))
+                }
                 Content::Text(body) if !body.trim().is_empty() => {
                     Self::error(format!("{text}\n{}", cut_text(body, form.max_characters)))
                 }
@@ -118,7 +120,9 @@ impl Outcome {
                 let block = match mime_type.split('/').next() {
                     Some("image") => Block::Image(Media { data, mime_type }),
                     Some("audio") => Block::Audio(Media { data, mime_type }),
-                    _ => Block::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } },
+                    _ => {
+                        Block::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } }
+                    }
                 };
                 Self::blocks(vec![block])
             }
@@ -151,7 +155,10 @@ enum Content {
     /// Compact.
     Json(String),
     Text(String),
-    Bytes { mime_type: String, bytes: Vec<u8> },
+    Bytes {
+        mime_type: String,
+        bytes: Vec<u8>,
+    },
     /// In a content coding.
     Encoded(String),
 }
@@ -223,7 +230,8 @@ mod tests {
         }
         let (head, body) = response.body(Body::from(body.to_vec())).unwrap().into_parts();
         let credential_headers = [HeaderName::from_static("apikey")];
-        let called = Called { method: &Method::GET, credential_headers: &credential_headers, had_credential: false };
+        let called =
+            Called { method: &Method::GET, credential_headers: &credential_headers, had_credential: false };
         let form = Form { max_characters: 1000, structured: false, uri: "http://api.example.com/a" };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         serde_json::to_value(runtime.block_on(Outcome::of(&head, body, &called, &form))).unwrap()
@@ -264,7 +272,8 @@ mod tests {
         let data = json!({"type": "image", "data": "aGV5", "mimeType": "image/png"});
         assert_eq!(outcome(200, "image/png", b"hey"), json!({"content": [data], "isError": false}));
         assert_eq!(outcome(200, "audio/mpeg", b"hey")["content"][0]["type"], "audio");
-        let resource = json!({"uri": "http://api.example.com/a", "mimeType": "application/pdf", "blob": "aGV5"});
+        let resource =
+            json!({"uri": "http://api.example.com/a", "mimeType": "application/pdf", "blob": "aGV5"});
         let pdf = outcome(200, "application/pdf", b"hey");
         assert_eq!(pdf["content"][0], json!({"type": "resource", "resource": resource}));
         assert_eq!(outcome(200, "", b"\xff\xfe")["content"][0]["type"], "resource");

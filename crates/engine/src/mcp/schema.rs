@@ -42,7 +42,8 @@ impl InputSchema {
     pub fn complaints(&self, arguments: &Value) -> Vec<String> {
         let known = |name: &String| self.properties.iter().any(|(property, _)| property == name);
         let names = arguments.as_object().into_iter().flat_map(Map::keys);
-        let mut complaints: Vec<_> = names.filter(|name| !known(name)).map(|name| self.unknown(name)).collect();
+        let mut complaints: Vec<_> =
+            names.filter(|name| !known(name)).map(|name| self.unknown(name)).collect();
         if complaints.is_empty() && self.validator.is_valid(arguments) {
             return complaints;
         }
@@ -101,7 +102,8 @@ impl InputSchema {
                 let all: Vec<_> = all.collect();
                 let texts = options.as_array().into_iter().flatten().filter_map(Value::as_str);
                 let meant = error.instance().as_str().and_then(|text| near(text, texts));
-                let meant = meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_else(|| ".".into());
+                let meant =
+                    meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_else(|| ".".into());
                 format!("`{at}` must be one of {}, and is {value}{meant}", shortened(&all.join(", ")))
             }
             ValidationErrorKind::AdditionalProperties { unexpected }
@@ -133,7 +135,9 @@ fn place(pointer: &str) -> String {
             _ => place.push_str(&format!(".{token}")),
         }
     }
-    if place.is_empty() { "arguments".clone_into(&mut place) }
+    if place.is_empty() {
+        "arguments".clone_into(&mut place)
+    }
     if pointer.is_empty() { String::new() } else { place }
 }
 
@@ -198,36 +202,46 @@ mod tests {
 
     #[test]
     fn tells_what_is_missing_and_what_was_meant() {
-        assert_eq!(complaints(json!({"speakerId": 1})), [
-            "There is no argument `speakerId`; did you mean `speaker_id`?",
-            "`speaker_id` is required and missing: integer, The speaker's id.",
-        ]);
-        assert_eq!(complaints(json!({"speaker_id": 1, "colour": 1})), [
-            "There is no argument `colour`. The arguments are `speaker_id`, `day`, `filter`, `either`."
-        ]);
+        assert_eq!(
+            complaints(json!({"speakerId": 1})),
+            [
+                "There is no argument `speakerId`; did you mean `speaker_id`?",
+                "`speaker_id` is required and missing: integer, The speaker's id.",
+            ]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "colour": 1})),
+            ["There is no argument `colour`. The arguments are `speaker_id`, `day`, `filter`, `either`."]
+        );
     }
 
     #[test]
     fn tells_which_argument_what_was_expected_and_what_it_is() {
-        assert_eq!(complaints(json!({"speaker_id": "1"})), ["`speaker_id` must be an integer, and is \"1\"."]);
-        assert_eq!(complaints(json!({"speaker_id": 0})), [
-            "`speaker_id` is 0, but it is less than the minimum of 1."
-        ]);
-        assert_eq!(complaints(json!({"speaker_id": 1, "day": "Monday"})), [
-            "`day` must be one of \"monday\", \"tuesday\", and is \"Monday\"; did you mean \"monday\"?"
-        ]);
+        assert_eq!(
+            complaints(json!({"speaker_id": "1"})),
+            ["`speaker_id` must be an integer, and is \"1\"."]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 0})),
+            ["`speaker_id` is 0, but it is less than the minimum of 1."]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "day": "Monday"})),
+            ["`day` must be one of \"monday\", \"tuesday\", and is \"Monday\"; did you mean \"monday\"?"]
+        );
     }
 
     #[test]
     fn tells_the_place_within_an_argument() {
-        assert_eq!(complaints(json!({"speaker_id": 1, "filter": {"tags": ["a", "B"], "x": 1}})), [
-            "`filter.tags[1]` is \"B\", but it does not match \"^[a-z]+$\".",
-            "`filter` must not have x.",
-        ]);
-        assert_eq!(complaints(json!({"speaker_id": 1, "either": 5})), [
-            "`either` fits none of the forms that it may have. `either` must be a string, and is 5. \
-             Or: `either` must be a list, and is 5."
-        ]);
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "filter": {"tags": ["a", "B"], "x": 1}})),
+            ["`filter.tags[1]` is \"B\", but it does not match \"^[a-z]+$\".", "`filter` must not have x.",]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "either": 5})),
+            ["`either` fits none of the forms that it may have. `either` must be a string, and is 5. \
+             Or: `either` must be a list, and is 5."]
+        );
     }
 
     #[test]

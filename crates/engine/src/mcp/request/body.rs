@@ -2,8 +2,8 @@
 //! (OpenAPI 3.1.1 sections 4.8.14 and 4.8.15).
 
 use super::escape::Place;
-use super::style::{self, Shape};
 use super::multipart;
+use super::style::{self, Shape};
 use crate::snapshot::{BodyArguments, Encoding, Location, Parameter, Style, ToolBody};
 use ::http::{HeaderValue, Method};
 use base64::Engine as _;
@@ -111,7 +111,8 @@ impl BodyTemplate {
             Kind::Bytes => {
                 let text = content.text();
                 let name = content.argument();
-                from_base64(&text).ok_or_else(|| vec![format!("`{name}` must be base64: it is sent as bytes")])?
+                from_base64(&text)
+                    .ok_or_else(|| vec![format!("`{name}` must be base64: it is sent as bytes")])?
             }
         };
         Ok(Some(Made { content_type, bytes }))
@@ -130,7 +131,8 @@ impl BodyTemplate {
                 });
                 let given: Vec<_> = given.collect();
                 // A body whose every property is optional is still a body where the method calls for one.
-                let has_body = !given.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH);
+                let has_body =
+                    !given.is_empty() || matches!(*method, Method::POST | Method::PUT | Method::PATCH);
                 has_body.then_some(Content::Members(given))
             }
         }
@@ -145,7 +147,8 @@ impl BodyTemplate {
     fn form_pairs(&self, member: &Member<'_>) -> Vec<String> {
         let encoding = self.definition.encoding.get(member.name);
         let style = encoding.and_then(|encoding| encoding.style);
-        let as_json = style.is_none() && encoding.and_then(|it| it.content_type.as_deref()).is_some_and(is_json);
+        let as_json =
+            style.is_none() && encoding.and_then(|it| it.content_type.as_deref()).is_some_and(is_json);
         let style = style.unwrap_or(Style::Form);
         let explode = encoding.and_then(|encoding| encoding.explode).unwrap_or(style == Style::Form);
         let shape = match member.value {

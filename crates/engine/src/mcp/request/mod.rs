@@ -110,7 +110,8 @@ impl RequestTemplate {
 
     /// Names of all arguments that have a place in the request, the path's and query's first.
     pub fn arguments(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.parameters.iter().map(|parameter| parameter.argument.as_str()).collect();
+        let mut names: Vec<&str> =
+            self.parameters.iter().map(|parameter| parameter.argument.as_str()).collect();
         match self.body.as_ref().map(BodyTemplate::arguments) {
             Some(BodyArguments::Whole(name)) => names.push(name),
             Some(BodyArguments::Properties(properties)) => {
@@ -206,10 +207,9 @@ impl RequestTemplate {
         let cookies = self.filled(shapes, Location::Cookie);
         let cookies: Vec<_> =
             cookies.flat_map(|(parameter, shape)| style::pairs(parameter, shape, Place::Cookie)).collect();
-        if let Ok(value) = HeaderValue::from_str(&cookies.join("; ")) {
-            if !value.is_empty() {
-                request.headers_mut().insert(header::COOKIE, value);
-            }
+        if let Some(value) = HeaderValue::from_str(&cookies.join("; ")).ok().filter(|value| !value.is_empty())
+        {
+            request.headers_mut().insert(header::COOKIE, value);
         }
     }
 

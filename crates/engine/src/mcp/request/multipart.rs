@@ -21,7 +21,9 @@ pub fn write(parts: &[Part<'_>]) -> (String, Vec<u8>) {
     let mut body = Vec::with_capacity(parts.iter().map(|part| part.bytes.len() + 256).sum());
     for part in parts {
         let name = quoted(part.name);
-        body.extend_from_slice(format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes());
+        body.extend_from_slice(
+            format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"").as_bytes(),
+        );
         if part.is_file {
             body.extend_from_slice(format!("; filename=\"{name}\"").as_bytes());
         }
@@ -50,7 +52,10 @@ fn boundary(parts: &[Part<'_>]) -> String {
     parts.hash(&mut hasher);
     loop {
         let boundary = format!("toolway-{:016x}", hasher.finish());
-        if !parts.iter().any(|part| contains(&part.bytes, boundary.as_bytes()) || part.name.contains(&boundary)) {
+        if !parts
+            .iter()
+            .any(|part| contains(&part.bytes, boundary.as_bytes()) || part.name.contains(&boundary))
+        {
             return boundary;
         }
         hasher.write_u8(1);

@@ -3,7 +3,9 @@
 
 use super::escape::{self, Place};
 use super::style::{self, Shape};
+use crate::http::path::normalise;
 use crate::snapshot::{Location, Parameter};
+use percent_encoding::percent_decode_str;
 
 /// A path template, taken apart: segments, each of text and parameters.
 #[derive(Debug)]
@@ -38,13 +40,16 @@ impl PathTemplate {
                     problems.push(format!("a brace is not closed in the path {path:?}"));
                     break;
                 };
-                let is_it = |parameter: &Parameter| parameter.location == Location::Path && parameter.name == name;
+                let is_it =
+                    |parameter: &Parameter| parameter.location == Location::Path && parameter.name == name;
                 match parameters.iter().position(is_it) {
                     Some(index) => {
                         used.push(index);
                         pieces.push(Piece::Parameter(index));
                     }
-                    None => problems.push(format!("the path has {{{name}}}, and no path parameter has that name")),
+                    None => {
+                        problems.push(format!("the path has {{{name}}}, and no path parameter has that name"))
+                    }
                 }
                 rest = behind;
             }
@@ -55,7 +60,10 @@ impl PathTemplate {
         }
         for (index, parameter) in parameters.iter().enumerate() {
             if parameter.location == Location::Path && !used.contains(&index) {
-                problems.push(format!("the path parameter {:?} has no place in the path {path:?}", parameter.name));
+                problems.push(format!(
+                    "the path parameter {:?} has no place in the path {path:?}",
+                    parameter.name
+                ));
             }
         }
         if problems.is_empty() { Ok(Self { segments }) } else { Err(problems) }
@@ -77,41 +85,37 @@ impl PathTemplate {
                         last = Some(parameter);
                         match shapes.get(*index).and_then(Option::as_ref) {
                             Some(shape) if !shape.is_empty() => {
-                                if climbs(shape) {
-                                    problems.push(dots(parameter));
-                                }
                                 path.push_str(&style::text(parameter, shape, Place::Path));
                             }
-                            _ => problems.push(format!("`{}` is needed and must not be empty", parameter.argument)),
+                            _ => problems
+                                .push(format!("`{}` is needed and must not be empty", parameter.argument)),
                         }
                     }
                 }
             }
             let Some(parameter) = last.filter(|_| problems.is_empty()) else { continue };
-            match path.get(from..).unwrap_or_default() {
-                "" => problems.push(format!("`{}` is needed and must not be empty", parameter.argument)),
-                "." | ".." => problems.push(dots(parameter)),
-                _ => {}
+            let filled = path.get(from..).unwrap_or_default();
+            if filled.is_empty() {
+                problems.push(format!("`{}` is needed and must not be empty", parameter.argument));
+            } else if climbs(filled) {
+                problems.push(format!(
+                    "`{}` must not be `.` or `..`, nor hold them as a part between slashes",
+                    parameter.argument
+                ));
             }
+        }
+        // The exchange refuses what it cannot spell in one way only; here the model is told why.
+        if let (true, Err(error)) = (problems.is_empty(), normalise(&path)) {
+            problems.push(format!("the arguments in the path cannot be sent: {error}"));
         }
         if problems.is_empty() { Ok(path) } else { Err(problems) }
     }
 }
 
-fn dots(parameter: &Parameter) -> String {
-    format!("`{}` must not be `.` or `..`, nor hold them as a part between slashes", parameter.argument)
-}
-
-/// Whether a server that decodes `%2F` too early could be led out of the segment.
-fn climbs(shape: &Shape) -> bool {
-    let climbs = |text: &String| text.contains(['/', '\\']) && text.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
-    match shape {
-        Shape::Plain(text) => climbs(text),
-        Shape::List(items) => items.iter().any(climbs),
-        Shape::Members(members) => {
-            members.iter().any(|(name, values)| climbs(name) || values.iter().any(climbs))
-        }
-    }
+/// Whether the segment is a dot segment, or would hold one in a server that decodes `%2F` too early.
+fn climbs(segment: &str) -> bool {
+    let decoded = percent_decode_str(segment).decode_utf8_lossy();
+    decoded.split(['/', '\\']).any(|part| matches!(part, "." | ".."))
 }
 
 /// Splits at slashes; a parameter's name may hold one.
@@ -200,8 +204,9 @@ mod tests {
             let parameters = [parameter("id", style)];
             if let Ok(path) = filled("/a/{id}/b", &parameters, &[json!(value)]) {
                 prop_assert_eq!(path.split('/').count(), 4);
+                prop_assert_eq!(normalise(&path).unwrap(), path.as_str());
                 prop_assert!(!path.contains(['?', '#', ' ', '\\']));
-                let decoded = percent_encoding::percent_decode_str(&path).decode_utf8_lossy().into_owned();
+                let decoded = percent_decode_str(&path).decode_utf8_lossy().into_owned();
                 prop_assert!(!decoded.split(['/', '\\']).any(|part| part == ".." || part == "."));
                 let uri: ::http::Uri = path.parse().unwrap();
                 prop_assert_eq!(uri.path(), path);

@@ -28,7 +28,8 @@ impl Shape {
     /// The shape of `value`; none for null. The error says what does not fit, to be put after the argument's name.
     pub fn of(value: &Value, style: Style) -> Result<Option<Self>, String> {
         let member = |value: &Value| {
-            plain(value).ok_or_else(|| "may only hold plain values here, not lists or objects within it".to_owned())
+            plain(value)
+                .ok_or_else(|| "may only hold plain values here, not lists or objects within it".to_owned())
         };
         match value {
             Value::Null => Ok(None),
@@ -43,9 +44,11 @@ impl Shape {
                 let mut shape = Vec::with_capacity(members.len());
                 for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
                     let values = match value {
-                        Value::Array(items) if style == Style::DeepObject => {
-                            items.iter().filter(|item| !item.is_null()).map(member).collect::<Result<_, _>>()?
-                        }
+                        Value::Array(items) if style == Style::DeepObject => items
+                            .iter()
+                            .filter(|item| !item.is_null())
+                            .map(member)
+                            .collect::<Result<_, _>>()?,
                         value => vec![member(value)?],
                     };
                     shape.push((name.clone(), values));
@@ -96,9 +99,10 @@ pub fn pairs(parameter: &Parameter, shape: &Shape, place: Place) -> Vec<String> 
             };
             members.iter().flat_map(each).collect()
         }
-        Shape::Members(members) if parameter.explode => {
-            members.iter().flat_map(|(name, values)| values.iter().map(move |value| pair(name, value, place))).collect()
-        }
+        Shape::Members(members) if parameter.explode => members
+            .iter()
+            .flat_map(|(name, values)| values.iter().map(move |value| pair(name, value, place)))
+            .collect(),
         shape => {
             let mut out = pair(name, "", place);
             joined(&mut out, shape, place, delimiter(parameter.style, place), false);
@@ -229,62 +233,72 @@ mod tests {
         use Location::{Cookie, Header, Path, Query};
         use Style::{DeepObject, Form, Label, Matrix, PipeDelimited, Simple, SpaceDelimited, TabDelimited};
         let table: &[(Location, Style, bool, [&str; 4])] = &[
-            (Path, Matrix, false, [";color", ";color=blue", ";color=blue,black,brown", ";color=R,100,G,200,B,150"]),
-            (Path, Matrix, true, [
-                ";color",
-                ";color=blue",
-                ";color=blue;color=black;color=brown",
-                ";R=100;G=200;B=150",
-            ]),
+            (
+                Path,
+                Matrix,
+                false,
+                [";color", ";color=blue", ";color=blue,black,brown", ";color=R,100,G,200,B,150"],
+            ),
+            (
+                Path,
+                Matrix,
+                true,
+                [";color", ";color=blue", ";color=blue;color=black;color=brown", ";R=100;G=200;B=150"],
+            ),
             (Path, Label, false, [".", ".blue", ".blue,black,brown", ".R,100,G,200,B,150"]),
             (Path, Label, true, [".", ".blue", ".blue.black.brown", ".R=100.G=200.B=150"]),
             (Path, Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
             (Path, Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
             (Header, Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
             (Header, Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
-            (Query, Form, false, ["color=", "color=blue", "color=blue,black,brown", "color=R,100,G,200,B,150"]),
-            (Query, Form, true, [
-                "color=",
-                "color=blue",
-                "color=blue&color=black&color=brown",
-                "R=100&G=200&B=150",
-            ]),
-            (Query, SpaceDelimited, false, [
-                "color=",
-                "color=blue",
-                "color=blue%20black%20brown",
-                "color=R%20100%20G%20200%20B%20150",
-            ]),
-            (Query, PipeDelimited, false, [
-                "color=",
-                "color=blue",
-                "color=blue%7Cblack%7Cbrown",
-                "color=R%7C100%7CG%7C200%7CB%7C150",
-            ]),
-            (Query, TabDelimited, false, [
-                "color=",
-                "color=blue",
-                "color=blue%09black%09brown",
-                "color=R%09100%09G%09200%09B%09150",
-            ]),
-            (Query, DeepObject, true, [
-                "n/a",
-                "n/a",
-                "n/a",
-                "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150",
-            ]),
-            (Cookie, Form, true, [
-                "color=",
-                "color=blue",
-                "color=blue; color=black; color=brown",
-                "R=100; G=200; B=150",
-            ]),
-            (Cookie, Form, false, [
-                "color=",
-                "color=blue",
-                "color=blue%2Cblack%2Cbrown",
-                "color=R%2C100%2CG%2C200%2CB%2C150",
-            ]),
+            (
+                Query,
+                Form,
+                false,
+                ["color=", "color=blue", "color=blue,black,brown", "color=R,100,G,200,B,150"],
+            ),
+            (
+                Query,
+                Form,
+                true,
+                ["color=", "color=blue", "color=blue&color=black&color=brown", "R=100&G=200&B=150"],
+            ),
+            (
+                Query,
+                SpaceDelimited,
+                false,
+                ["color=", "color=blue", "color=blue%20black%20brown", "color=R%20100%20G%20200%20B%20150"],
+            ),
+            (
+                Query,
+                PipeDelimited,
+                false,
+                ["color=", "color=blue", "color=blue%7Cblack%7Cbrown", "color=R%7C100%7CG%7C200%7CB%7C150"],
+            ),
+            (
+                Query,
+                TabDelimited,
+                false,
+                ["color=", "color=blue", "color=blue%09black%09brown", "color=R%09100%09G%09200%09B%09150"],
+            ),
+            (
+                Query,
+                DeepObject,
+                true,
+                ["n/a", "n/a", "n/a", "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"],
+            ),
+            (
+                Cookie,
+                Form,
+                true,
+                ["color=", "color=blue", "color=blue; color=black; color=brown", "R=100; G=200; B=150"],
+            ),
+            (
+                Cookie,
+                Form,
+                false,
+                ["color=", "color=blue", "color=blue%2Cblack%2Cbrown", "color=R%2C100%2CG%2C200%2CB%2C150"],
+            ),
         ];
         for (location, style, explode, expected) in table {
             let got = row(*location, *style, *explode);
