@@ -118,7 +118,8 @@ mod tests {
     use serde_json::{Value, json};
 
     fn app(tools: Value) -> Result<McpApp, Vec<(String, String)>> {
-        let app = json!({"id": "a", "name": "a", "title": "A", "version": "1", "max_result_characters": 1000, "tools": tools});
+        let app = json!({"id": "a", "name": "a", "title": "A", "version": "1", "max_result_characters": 1000,
+            "tools": tools});
         McpApp::build(&serde_json::from_value(app).unwrap())
     }
 

@@ -36,7 +36,8 @@ impl Listing {
         let versions: Vec<_> = std::iter::once(&MODERN).chain(LEGACY).collect();
         let signature = format!("\"_meta\":{}", json!({"io.modelcontextprotocol/serverInfo": server}));
         let discover = format!(
-            "{{\"resultType\":\"complete\",\"supportedVersions\":{},\"capabilities\":{capabilities}{said},\"ttlMs\":{KEPT}",
+            "{{\"resultType\":\"complete\",\"supportedVersions\":{},\"capabilities\":{capabilities}{said},\
+             \"ttlMs\":{KEPT}",
             json!(versions)
         );
         let definitions: Vec<_> = app.tools.iter().map(|tool| &tool.definition).collect();
@@ -116,8 +117,8 @@ mod tests {
                 "definition": {"name": name, "inputSchema": {"type": "object"}}})
         };
         let tools: Vec<_> = (0..tools).map(tool).collect();
-        let app = json!({"id": "a", "name": "demo", "title": "Demo \"app\"", "version": "1", "instructions": "Ask \"me\".",
-            "max_result_characters": 1000, "tools": tools});
+        let app = json!({"id": "a", "name": "demo", "title": "Demo \"app\"", "version": "1",
+            "instructions": "Ask \"me\".", "max_result_characters": 1000, "tools": tools});
         Listing::build(&serde_json::from_value(app).unwrap())
     }
 

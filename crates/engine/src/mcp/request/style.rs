@@ -227,80 +227,79 @@ mod tests {
         values().iter().map(written).collect()
     }
 
-    /// The table of section 4.8.12.4.
+    /// The table of section 4.8.12.4, and what the location makes of it.
+    const TABLE: &[(Location, Style, bool, [&str; 4])] = &[
+        (
+            Location::Path,
+            Style::Matrix,
+            false,
+            [";color", ";color=blue", ";color=blue,black,brown", ";color=R,100,G,200,B,150"],
+        ),
+        (
+            Location::Path,
+            Style::Matrix,
+            true,
+            [";color", ";color=blue", ";color=blue;color=black;color=brown", ";R=100;G=200;B=150"],
+        ),
+        (Location::Path, Style::Label, false, [".", ".blue", ".blue,black,brown", ".R,100,G,200,B,150"]),
+        (Location::Path, Style::Label, true, [".", ".blue", ".blue.black.brown", ".R=100.G=200.B=150"]),
+        (Location::Path, Style::Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
+        (Location::Path, Style::Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
+        (Location::Header, Style::Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
+        (Location::Header, Style::Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
+        (
+            Location::Query,
+            Style::Form,
+            false,
+            ["color=", "color=blue", "color=blue,black,brown", "color=R,100,G,200,B,150"],
+        ),
+        (
+            Location::Query,
+            Style::Form,
+            true,
+            ["color=", "color=blue", "color=blue&color=black&color=brown", "R=100&G=200&B=150"],
+        ),
+        (
+            Location::Query,
+            Style::SpaceDelimited,
+            false,
+            ["color=", "color=blue", "color=blue%20black%20brown", "color=R%20100%20G%20200%20B%20150"],
+        ),
+        (
+            Location::Query,
+            Style::PipeDelimited,
+            false,
+            ["color=", "color=blue", "color=blue%7Cblack%7Cbrown", "color=R%7C100%7CG%7C200%7CB%7C150"],
+        ),
+        (
+            Location::Query,
+            Style::TabDelimited,
+            false,
+            ["color=", "color=blue", "color=blue%09black%09brown", "color=R%09100%09G%09200%09B%09150"],
+        ),
+        (
+            Location::Query,
+            Style::DeepObject,
+            true,
+            ["n/a", "n/a", "n/a", "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"],
+        ),
+        (
+            Location::Cookie,
+            Style::Form,
+            true,
+            ["color=", "color=blue", "color=blue; color=black; color=brown", "R=100; G=200; B=150"],
+        ),
+        (
+            Location::Cookie,
+            Style::Form,
+            false,
+            ["color=", "color=blue", "color=blue%2Cblack%2Cbrown", "color=R%2C100%2CG%2C200%2CB%2C150"],
+        ),
+    ];
+
     #[test]
     fn writes_the_specification_s_table_of_style_examples() {
-        use Location::{Cookie, Header, Path, Query};
-        use Style::{DeepObject, Form, Label, Matrix, PipeDelimited, Simple, SpaceDelimited, TabDelimited};
-        let table: &[(Location, Style, bool, [&str; 4])] = &[
-            (
-                Path,
-                Matrix,
-                false,
-                [";color", ";color=blue", ";color=blue,black,brown", ";color=R,100,G,200,B,150"],
-            ),
-            (
-                Path,
-                Matrix,
-                true,
-                [";color", ";color=blue", ";color=blue;color=black;color=brown", ";R=100;G=200;B=150"],
-            ),
-            (Path, Label, false, [".", ".blue", ".blue,black,brown", ".R,100,G,200,B,150"]),
-            (Path, Label, true, [".", ".blue", ".blue.black.brown", ".R=100.G=200.B=150"]),
-            (Path, Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
-            (Path, Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
-            (Header, Simple, false, ["", "blue", "blue,black,brown", "R,100,G,200,B,150"]),
-            (Header, Simple, true, ["", "blue", "blue,black,brown", "R=100,G=200,B=150"]),
-            (
-                Query,
-                Form,
-                false,
-                ["color=", "color=blue", "color=blue,black,brown", "color=R,100,G,200,B,150"],
-            ),
-            (
-                Query,
-                Form,
-                true,
-                ["color=", "color=blue", "color=blue&color=black&color=brown", "R=100&G=200&B=150"],
-            ),
-            (
-                Query,
-                SpaceDelimited,
-                false,
-                ["color=", "color=blue", "color=blue%20black%20brown", "color=R%20100%20G%20200%20B%20150"],
-            ),
-            (
-                Query,
-                PipeDelimited,
-                false,
-                ["color=", "color=blue", "color=blue%7Cblack%7Cbrown", "color=R%7C100%7CG%7C200%7CB%7C150"],
-            ),
-            (
-                Query,
-                TabDelimited,
-                false,
-                ["color=", "color=blue", "color=blue%09black%09brown", "color=R%09100%09G%09200%09B%09150"],
-            ),
-            (
-                Query,
-                DeepObject,
-                true,
-                ["n/a", "n/a", "n/a", "color%5BR%5D=100&color%5BG%5D=200&color%5BB%5D=150"],
-            ),
-            (
-                Cookie,
-                Form,
-                true,
-                ["color=", "color=blue", "color=blue; color=black; color=brown", "R=100; G=200; B=150"],
-            ),
-            (
-                Cookie,
-                Form,
-                false,
-                ["color=", "color=blue", "color=blue%2Cblack%2Cbrown", "color=R%2C100%2CG%2C200%2CB%2C150"],
-            ),
-        ];
-        for (location, style, explode, expected) in table {
+        for (location, style, explode, expected) in TABLE {
             let got = row(*location, *style, *explode);
             assert_eq!(got, expected, "{location:?} {style:?} explode {explode}");
         }
