@@ -60,7 +60,7 @@ def _stamp(path: Path) -> Stamp:
 
 @dataclass(slots=True)
 class _Reader:
-    """Reads what a configuration names. Documents are kept by content, so that a reload reads what changed."""
+    """Reads what a configuration names. Documents are kept by content: a reload reads what changed."""
 
     stamps: dict[Path, Stamp] = field(default_factory=dict)
     """The files that were read, or looked for, as they were before."""
@@ -277,7 +277,7 @@ class Gateway:
         return self._built.drain(self._drain_seconds if timeout is None else timeout)
 
     def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. For the main thread only.
+        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. Main thread only.
 
         `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
         """

@@ -112,7 +112,7 @@ def configuration_text(spec: str | None = None, document: Document | None = None
 
 def api_entry(api_id: str, spec: str, document: Document, prefix: str = "") -> str:
     """An item of `apis`, as lines without indentation that start with `- id:`."""
-    title = " ".join(f"{document.title} {document.api_version}".split())
+    title = _comment(f"{document.title} {document.api_version}")
     count = len(document.operations)
     aside = f", {len(document.set_aside)} set aside" if document.set_aside else ""
     lines = [
@@ -123,7 +123,7 @@ def api_entry(api_id: str, spec: str, document: Document, prefix: str = "") -> s
     if prefix:
         lines.append(f"  prefix: {_scalar(prefix)}")
     if document.servers:
-        server = " ".join(document.servers[0].split())
+        server = _comment(document.servers[0])
         lines.append(f"  # Requests go to the document's first server, {server}; an upstream here would win.")
         lines.append('  # upstream: {nodes: {"127.0.0.1:8080": 1}}')
     else:
@@ -225,15 +225,22 @@ def _selection(api_id: str, operations: tuple[Operation, ...]) -> str:
         lines.append('- "!*:*"')
     for operation in operations:
         mark = "" if operation.id in shown else "# "
-        lines.append(f'{mark}- "{api_id}:{operation.id}"  # {operation.method} {operation.path}')
+        lines.append(f'{mark}- "{api_id}:{operation.id}"  # {operation.method} {_comment(operation.path)}')
     return _indented("\n".join(lines) + "\n", 6)
 
 
 def _scalar(text: str) -> str:
-    escaped = text.replace("${", "$${")
+    # What is left is what both YAML and JSON take in quotes; a document may hold anything.
+    clean = "".join(sign for sign in text if sign.isprintable() or sign == "\n")
+    escaped = clean.replace("${", "$${")
     if re.fullmatch(r"[A-Za-z/][A-Za-z0-9_./-]*", escaped) and yaml.safe_load(escaped) == escaped:
         return escaped
     return json.dumps(escaped, ensure_ascii=False)
+
+
+def _comment(text: str) -> str:
+    """`text` on one line; YAML refuses control characters even in comments."""
+    return "".join(sign for sign in " ".join(text.split()) if sign.isprintable())
 
 
 def _indented(text: str, columns: int) -> str:

@@ -14,6 +14,7 @@ CONFERENCE = Document(
     api_version="1.2.0",
     description="Speakers and their sessions.",
     servers=("https://conference.example.com/v1/",),
+    base_path="/v1",
     operations=(
         Operation(
             "findSpeakers", "GET", "/speakers", summary="Find speakers", parameters=(_NAME,), responses=_DONE
@@ -39,7 +40,8 @@ SERVERLESS = Document(
     title="Orders",
     api_version="",
     description="",
-    servers=("/v2",),
+    servers=(),
+    base_path="/v2",
     operations=(Operation("placeOrder", "POST", "/orders", responses=_DONE),),
     schemas={},
     security_schemes={},

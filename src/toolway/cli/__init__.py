@@ -50,7 +50,7 @@ def run(arguments: list[str]) -> int:
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0
     except Failure as failure:
-        errors().print(f"toolway: {failure}", markup=False)
+        errors().print(f"toolway: {failure}")
         return failure.status
     except ConfigurationError as error:
         print_problems(error.problems)
@@ -61,7 +61,7 @@ def run(arguments: list[str]) -> int:
         if os.environ.get("TOOLWAY_DEBUG") == "1":
             raise
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        errors().print(f"toolway: {said} (TOOLWAY_DEBUG=1 shows where)", markup=False)
+        errors().print(f"toolway: {said} (TOOLWAY_DEBUG=1 shows where)")
         return 1
     return 0
 

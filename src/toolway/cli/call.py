@@ -63,7 +63,7 @@ def call(
             _print_block(block)
     if result.get("isError"):
         if output is OutputFormat.text:
-            errors().print("toolway: the call failed (isError)", markup=False)
+            errors().print("toolway: the call failed (isError)")
         raise typer.Exit(1)
 
 

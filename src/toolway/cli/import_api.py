@@ -46,7 +46,7 @@ def import_api(
     try:
         text = with_api(file.read_text(encoding="utf-8") if file.exists() else "", entry, chosen)
     except ScaffoldError as error:
-        errors().print(entry, markup=False)
+        errors().print(entry)
         raise Misuse(f"{file}: {error}; its entry stands above") from error
     write_whole(file, text)
-    errors().print(f'added the api "{chosen}" to {file}', markup=False)
+    errors().print(f'added the api "{chosen}" to {file}')

@@ -40,12 +40,17 @@ Output = Annotated[
 
 def answers() -> Console:
     """Standard output."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=True)
+    return Console(file=sys.stdout, emoji=False, markup=False, highlight=False, soft_wrap=True)
 
 
 def errors() -> Console:
     """Standard error."""
-    return Console(file=sys.stderr, highlight=False, soft_wrap=True)
+    return Console(file=sys.stderr, emoji=False, markup=False, highlight=False, soft_wrap=True)
+
+
+def visible(text: str) -> str:
+    """`text` with control characters written out: what a document says must not steer a terminal."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
 
 
 def print_text(text: str) -> None:
@@ -75,5 +80,5 @@ def print_problems(problems: Sequence[Problem]) -> None:
     for problem in problems:
         style = "yellow" if problem.kind == "warning" else "red"
         line = Text(f"{problem.kind}: ", style)
-        line.append(str(problem), "default")
+        line.append(visible(str(problem)), "default")
         console.print(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolway.cli.output import answers
+from toolway.cli.output import answers, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,28 +17,32 @@ def print_report(report: Mapping[str, Any]) -> None:
     """Prints what `toolway.openapi.report` made."""
     console = answers()
     for line in _lines(report):
-        console.print(line, markup=False)
+        console.print(visible(line))
 
 
 def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     operations, set_aside, notices = report["operations"], report["set_aside"], report["notices"]
     yield f"{report['title']} {report['api_version']}  (version {report['version']} of the format)"
     yield f"servers: {', '.join(report['servers']) or 'none that is absolute'}"
-    yield f"\n{len(operations)} operations taken"
+    yield ""
+    yield f"{len(operations)} operations taken"
     for operation in operations[:SHOWN_MOST]:
         yield f"  {operation['method']:<7} {operation['path']}  {operation['id']}"
     if len(operations) > SHOWN_MOST:
         yield f"  and {len(operations) - SHOWN_MOST} more; --output json lists them all"
     if set_aside:
-        yield f"\n{len(set_aside)} operations set aside"
+        yield ""
+        yield f"{len(set_aside)} operations set aside"
         for aside in set_aside:
             yield f"  {aside['operation']}: {aside['reason']}  (at {aside['at']})"
     if notices:
-        yield f"\n{len(notices)} notices"
+        yield ""
+        yield f"{len(notices)} notices"
         for notice in notices:
             yield f"  {notice['message']}  (at {notice['at']})"
     schemes = [f"{name} ({scheme.get('type', '?')})" for name, scheme in report["security_schemes"].items()]
-    yield f"\nsecurity schemes: {', '.join(schemes) or 'none'}"
+    yield ""
+    yield f"security schemes: {', '.join(schemes) or 'none'}"
     yield f"parameters: {_counted(report['parameters'])}"
     yield f"bodies: {_counted(report['bodies'])}"
 

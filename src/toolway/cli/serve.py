@@ -26,8 +26,8 @@ def serve(file: ConfigurationFile = DEFAULT_FILE, connect_to: ConnectTo = None) 
 
     def announce() -> None:
         console = errors()
-        console.print(f"toolway: listening on {', '.join(gateway.listen_addresses)}", markup=False)
+        console.print(f"toolway: listening on {', '.join(gateway.listen_addresses)}")
 
     if gateway.metrics_address is not None:
-        errors().print(f"toolway: metrics on {gateway.metrics_address}", markup=False)
+        errors().print(f"toolway: metrics on {gateway.metrics_address}")
     raise typer.Exit(gateway.run_until_signal(announce))

@@ -8,6 +8,7 @@ that match.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,24 @@ class _Base:
         self._upstreams = upstreams
         self._api = api
         self._server = server_of(document.servers[0]) if document.servers else None
+        self._is_configured = api.upstream is not None or api.upstream_id is not None
+        self._base_path = document.base_path
+        if self._server is not None and not self._is_configured:
+            self._base_path = self._server.base_path
         self._identifier = self._own(document)
+
+    def target(self, operation: Operation) -> tuple[str, str]:
+        """The upstream's id and the base path there. A configured upstream takes every operation."""
+        if not operation.servers:
+            return self._identifier, self._base_path
+        server = server_of(operation.servers[0])
+        if server is None:
+            if not self._is_configured:
+                where = f"{operation.method} {operation.path}"
+                message = f"the server of {where} is not an absolute http or https URL"
+                self._draft.problem("api-without-server", message, f"{self._api.pointer}/spec")
+            return self._identifier, self._base_path
+        return self._identifier if self._is_configured else self._other(server), server.base_path
 
     def _own(self, document: Document) -> str:
         api = self._api
@@ -124,38 +142,16 @@ class _Base:
         if self._server is not None:
             return self._upstreams.add_server(f"api:{api.id}", self._server, f"{api.pointer}/spec")
         # Operations may all have servers of their own; then the document needs none.
-        if not document.operations or any(not operation.servers for operation in document.operations):
-            said = f"its first server is {document.servers[0]}" if document.servers else "it names no server"
-            message = f'the api "{api.id}" has no upstream, and of its document {said}'
+        if any(not operation.servers for operation in document.operations):
+            message = f"the api {api.id} has no upstream, and its document no absolute http or https server"
             hint = "set upstream or upstream_id"
             self._draft.problem("api-without-server", message, f"{api.pointer}/spec", hint=hint)
         return f"api:{api.id}"
 
-    def target(self, operation: Operation) -> tuple[str, str]:
-        """The upstream's id and the base path there. An upstream that is configured takes every operation."""
-        server, identifier = self._server, self._identifier
-        if operation.servers:
-            server = server_of(operation.servers[0])
-            if server is None:
-                self._unusable(operation)
-            elif self._api.upstream is None and self._api.upstream_id is None and server != self._server:
-                identifier = self._other(server)
-        return identifier, server.base_path if server else ""
-
     def _other(self, server: Server) -> str:
+        """The upstream of an operation's own server, which may be the document's with another path."""
         first = self._server
-        if first is not None and (server.scheme, server.host, server.port) == (
-            first.scheme,
-            first.host,
-            first.port,
-        ):
+        if first is not None and replace(server, base_path=first.base_path) == first:
             return self._identifier
         identifier = f"api:{self._api.id}:{server.scheme}:{server.host}:{server.port}"
         return self._upstreams.add_server(identifier, server, f"{self._api.pointer}/spec")
-
-    def _unusable(self, operation: Operation) -> None:
-        if self._api.upstream is None and self._api.upstream_id is None:
-            message = (
-                f"the server of {operation.method} {operation.path} is not an absolute http or https URL"
-            )
-            self._draft.problem("api-without-server", message, f"{self._api.pointer}/spec")

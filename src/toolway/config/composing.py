@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAXIMUM_DEPTH = 100
-MAXIMUM_VALUES = 2_000_000
+MAXIMUM_VALUES = 1_000_000
+_SMALL = 100_000
+_GROWTH = 10
 
 _COLLECTION_TAGS = frozenset({None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
@@ -45,6 +47,7 @@ class Composer:
         self._file = file
         self._environment = environment
         self._count = 0
+        self._limit = MAXIMUM_VALUES
         self.places: dict[str, tuple[int, int, int, int]] = {}
         self.problems: list[Problem] = []
         self.hidden: set[str] = set()
@@ -56,6 +59,9 @@ class Composer:
         root = self._tree(yaml.parse(text, Loader=yaml.CSafeLoader))
         if root is None:
             return {}
+        # Aliases may repeat what is written, but a short file that becomes a huge one is an attack.
+        self._limit = min(MAXIMUM_VALUES, max(_SMALL, _GROWTH * self._count))
+        self._count = 0
         data = self._data(root, "", 0, (root.line, root.column))
         return {} if data is None else data
 
@@ -194,9 +200,9 @@ class Composer:
 
     def _tally(self, node: Node) -> None:
         self._count += 1
-        if self._count > MAXIMUM_VALUES:
+        if self._count > self._limit:
             raise self._stop(
-                "yaml-too-large", f"the file has more than {MAXIMUM_VALUES:,} values with aliases", node
+                "yaml-too-large", f"the file has more than {self._limit:,} values with aliases", node
             )
 
     def _check_depth(self, depth: int, node: Node) -> None:

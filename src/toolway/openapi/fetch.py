@@ -62,7 +62,7 @@ def fetch(
             if location is None:
                 final = str(current.copy_with(userinfo=b"", fragment=None))
                 return Fetched(final, content, private)
-            following = _checked_url(str(current.join(location)), url)
+            following = _joined(current, location, url)
             if origin is not None and origin_of(str(following)) != origin:
                 _refuse(url, "it redirects to another origin")
             if current.scheme == "https" and following.scheme == "http":
@@ -109,6 +109,13 @@ def _checked_url(url: str, asked: str) -> httpx.URL:
     return parsed
 
 
+def _joined(current: httpx.URL, location: str, asked: str) -> httpx.URL:
+    try:
+        return _checked_url(str(current.join(location)), asked)
+    except (httpx.InvalidURL, ValueError):
+        return _refuse(asked, "it redirects to something that is not a URL")
+
+
 def _resolve(url: httpx.URL, asked: str) -> tuple[str, bool]:
     """The address to connect to, and whether all addresses of the host are public."""
     port = url.port or (443 if url.scheme == "https" else 80)
@@ -151,7 +158,7 @@ def _get(
                     _refuse(asked, f"it is larger than {limits.bytes} bytes")
                 if time.monotonic() > deadline:
                     _refuse(asked, f"it takes longer than {limits.seconds:g} s")
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         _refuse(asked, f"it cannot be read: {str(error) or type(error).__name__}")
     return None, b"".join(chunks)
 

@@ -70,7 +70,7 @@ def read_contents(
 
 
 def read_response(reading: Reading, status: str, raw: Any, at: str, needs: set[str]) -> Response | None:
-    """A Response Object of OpenAPI 3; none, with a notice, where `status` is not one. Raises UnusableError."""
+    """A Response Object of OpenAPI 3; none, with a notice, where `status` is not one."""
     value, place = reading.resolver.follow(raw, at)
     described = mapping(value, "a response", place)
     known = read_status(reading, status, at)

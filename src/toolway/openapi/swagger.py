@@ -58,7 +58,7 @@ def read_parameter(reading: Reading, value: dict[str, Any], at: str, needs: set[
 def read_body(
     reading: Reading, described: list[tuple[dict[str, Any], str]], operation: dict[str, Any], needs: set[str]
 ) -> Body | None:
-    """The body that the parameters in `body` and `formData` describe; none without any. Raises UnusableError."""
+    """The body that the parameters in `body` and `formData` describe; none without any."""
     bodies = [(value, at) for value, at in described if value.get("in") == "body"]
     fields = [(value, at) for value, at in described if value.get("in") == "formData"]
     consumes = _media_types(reading, operation, "consumes")
@@ -75,7 +75,7 @@ def read_body(
 def read_response(
     reading: Reading, status: str, raw: Any, at: str, operation: dict[str, Any], needs: set[str]
 ) -> Response | None:
-    """A Response Object; none, with a notice, where `status` is not one. Raises UnusableError."""
+    """A Response Object; none, with a notice, where `status` is not one."""
     value, place = reading.resolver.follow(raw, at)
     described = mapping(value, "a response", place)
     known = read_status(reading, status, at)

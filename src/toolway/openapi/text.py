@@ -40,7 +40,7 @@ _DIGITS_KEPT = 40
 
 
 def parse(content: bytes, file: str | None, limits: Limits) -> Any:
-    """The data of a JSON or YAML text in UTF-8. Raises ConfigurationError with line and column where known."""
+    """The data of a JSON or YAML text in UTF-8. Raises ConfigurationError, with line and column if known."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

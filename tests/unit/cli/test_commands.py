@@ -14,6 +14,8 @@ import pytest
 import yaml
 
 from toolway import cli
+from toolway.demo import conference
+from toolway.demo.serving import served
 
 DEMO = Path(str(files("toolway.demo")))
 KEY = "a-key-that-tests-use"
@@ -183,6 +185,28 @@ def test_export_prints_each_format(toolway: Shell) -> None:
 def test_export_of_an_unknown_app_names_those_there_are(toolway: Shell) -> None:
     ran = toolway("export", "shop", "-c", str(DEMO / "toolway.yaml"), "--format", "manifest")
     assert (ran.status, ran.err) == (2, 'toolway: there is no app "shop"; the configuration has conference\n')
+
+
+def test_import_reads_an_address(toolway: Shell) -> None:
+    with served(conference.application(), "conference") as port:
+        ran = toolway("import", f"http://127.0.0.1:{port}/openapi.yaml")
+    assert ran.status == 0
+    (entry,) = yaml.safe_load(ran.out[ran.out.index("\napis:") :])["apis"]
+    assert entry["spec"] == f"http://127.0.0.1:{port}/openapi.yaml"
+
+
+def test_a_document_cannot_steer_the_terminal(toolway: Shell) -> None:
+    Path("odd.json").write_text(
+        '{"openapi": "3.1.0", "info": {"title": "a\\u001b[2J", "version": "1"}, "paths": {}}'
+    )
+    ran = toolway("import", "odd.json")
+    assert ran.status == 0
+    assert "\x1b" not in ran.out
+
+
+def test_names_between_colons_and_in_brackets_stay_as_they_are(toolway: Shell) -> None:
+    ran = toolway("export", "[red]:key:", "-c", str(DEMO / "toolway.yaml"), "--format", "manifest")
+    assert 'no app "[red]:key:"' in ran.err
 
 
 @pytest.mark.parametrize("text", ["a:b", "a:1:b", "a:1:b:c", "a:1:b:2:3"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -47,6 +48,13 @@ def test_an_example_is_whole_yaml_and_no_line_is_too_long() -> None:
     text = configuration_text()
     assert loaded(text)["apps"][0]["operations"] == ["example:*"]
     assert max(len(line) for line in text.splitlines()) <= 120
+
+
+def test_control_characters_of_a_document_do_not_spoil_the_file() -> None:
+    nasty = replace(DOCUMENT, title="A\x1b[31m\x00 \U0001f600\u2028\n: {", description="d\x07\x85\ud800\nok")
+    configuration = loaded(configuration_text("pets\x1b.yaml", nasty))
+    assert configuration["apis"][0]["spec"] == "pets.yaml"
+    assert configuration["apps"][0]["description_for_model"] .split() == ["d", "ok"]
 
 
 def test_a_document_without_servers_gets_an_upstream() -> None:

@@ -37,7 +37,13 @@ impl<T: Clone> RouterBuilder<T> {
     ///
     /// # Errors
     /// The first host or pattern that cannot be read; nothing is then added.
-    pub fn insert(&mut self, hosts: &[String], uris: &[String], priority: i64, value: T) -> Result<(), PatternError> {
+    pub fn insert(
+        &mut self,
+        hosts: &[String],
+        uris: &[String],
+        priority: i64,
+        value: T,
+    ) -> Result<(), PatternError> {
         if uris.is_empty() {
             return Err(PatternError::Missing);
         }

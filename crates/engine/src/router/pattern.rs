@@ -34,13 +34,17 @@ pub enum PatternError {
     ParameterName(String),
     #[error("the path pattern \"{0}\" has a \"{{\" or \"}}\" without its other half in the same segment")]
     Brace(String),
-    #[error("the path pattern \"{0}\" has a \".\" or \"..\" segment; requests have none when they are routed")]
+    #[error(
+        "the path pattern \"{0}\" has a \".\" or \"..\" segment; requests have none when they are routed"
+    )]
     DotSegment(String),
     #[error("the path pattern \"{0}\" has more than {MAXIMUM_SEGMENTS} segments")]
     TooDeep(String),
     #[error("the path pattern \"{pattern}\" can match no request: {source}")]
     Text { pattern: String, source: PathError },
-    #[error("the host \"{0}\" must be a name, an address or \"*.\" before a name, without scheme, port or path")]
+    #[error(
+        "the host \"{0}\" must be a name, an address or \"*.\" before a name, without scheme, port or path"
+    )]
     Host(String),
 }
 

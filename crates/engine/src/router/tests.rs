@@ -36,7 +36,8 @@ fn assert_offers(patterns: &[(&str, i64)], cases: &[(&str, &[&str])]) {
     let routes: Vec<_> = patterns.iter().map(|(pattern, priority)| ("", *pattern, *priority)).collect();
     let router = router(&routes);
     for (path, expected) in cases {
-        let found: Vec<_> = offered(&router, "any", path).into_iter().map(|index| patterns[index].0).collect();
+        let found: Vec<_> =
+            offered(&router, "any", path).into_iter().map(|index| patterns[index].0).collect();
         assert_eq!(&found, expected, "{path}");
     }
 }
@@ -97,7 +98,13 @@ fn a_parameter_takes_one_segment_that_is_not_empty() {
 #[test]
 fn a_template_takes_parts_of_a_segment() {
     assert_offers(
-        &[("/a/{id}.json", 0), ("/a/{id}.xml", 0), ("/a/{from}-{to}", 0), ("/a/v{x}{y}", 0), ("/a/{id}:cancel", 0)],
+        &[
+            ("/a/{id}.json", 0),
+            ("/a/{id}.xml", 0),
+            ("/a/{from}-{to}", 0),
+            ("/a/v{x}{y}", 0),
+            ("/a/{id}:cancel", 0),
+        ],
         &[
             ("/a/1.json", &["/a/{id}.json"]),
             ("/a/.json", &[]),
@@ -131,7 +138,15 @@ fn the_longest_literal_prefix_wins_over_priority() {
 #[test]
 fn among_equal_prefixes_priority_then_precision_then_insertion_decides() {
     assert_offers(
-        &[("/a/*", 0), ("/a/:x", 0), ("/a/{y}", 0), ("/a/{x}.j", 0), ("/a/:z", 1), ("/a/:x/*", 0), ("/a/:x/b/*", 0)],
+        &[
+            ("/a/*", 0),
+            ("/a/:x", 0),
+            ("/a/{y}", 0),
+            ("/a/{x}.j", 0),
+            ("/a/:z", 1),
+            ("/a/:x/*", 0),
+            ("/a/:x/b/*", 0),
+        ],
         &[
             ("/a/1", &["/a/:z", "/a/:x", "/a/{y}", "/a/*"]),
             ("/a/1.j", &["/a/:z", "/a/{x}.j", "/a/:x", "/a/{y}", "/a/*"]),
@@ -182,9 +197,12 @@ fn hosts_open_their_routes_from_the_most_to_the_least_specific() {
 #[test]
 fn a_route_with_several_hosts_and_paths_is_found_by_each() {
     let router = router(&[("a.test b.test", "/x /y/*", 0)]);
-    for (host, path, expected) in
-        [("a.test", "/x", Some(&0)), ("b.test", "/y/z", Some(&0)), ("c.test", "/x", None), ("a.test", "/z", None)]
-    {
+    for (host, path, expected) in [
+        ("a.test", "/x", Some(&0)),
+        ("b.test", "/y/z", Some(&0)),
+        ("c.test", "/x", None),
+        ("a.test", "/z", None),
+    ] {
         assert_eq!(router.find(host, path, |_| true), expected, "{host}{path}");
     }
 }
@@ -194,7 +212,10 @@ fn a_refused_route_leaves_nothing_behind() {
     let mut builder = RouterBuilder::new();
     let refused = builder.insert(&[], &words("/a /b*c"), 0, 0);
     assert_eq!(refused, Err(PatternError::MisplacedStar("/b*c".to_owned())));
-    assert_eq!(builder.insert(&words("a:80"), &words("/a"), 0, 0), Err(PatternError::Host("a:80".to_owned())));
+    assert_eq!(
+        builder.insert(&words("a:80"), &words("/a"), 0, 0),
+        Err(PatternError::Host("a:80".to_owned()))
+    );
     assert_eq!(builder.insert(&[], &[], 0, 0), Err(PatternError::Missing));
     assert_eq!(builder.build().find("", "/a", |_| true), None);
 }
