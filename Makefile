@@ -4,26 +4,69 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-RUST := $(shell find crates -name '*.rs' 2>/dev/null) Cargo.toml Cargo.lock $(wildcard crates/*/Cargo.toml)
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+RUST := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: demo test lint fmt bench clean setup
+.PHONY: help demo test lint fmt bench clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    run the demo (ARGS=--once to end after it)"
+	@echo "make demo    run the demo; ARGS=--once ends after the last step"
 	@echo "make test    run every test"
 	@echo "make lint    check style, types and layers"
 	@echo "make fmt     format the code"
-	@echo "make bench   compare with nginx on this machine"
-	@echo "make clean   remove what was built"
+	@echo "make bench   compare with nginx's bare proxy on this machine"
+	@echo "make clean   remove everything that was built"
 
 $(VENV)/.run: requirements/run.txt
 	@echo "==> Python environment in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(PIP) -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "==> Development tools"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(PIP) -r requirements/dev.txt
 	@touch $@
+
+$(VENV)/.engine: $(RUST) pyproject.toml $(VENV)/.run
+	@echo "==> The engine, in release mode; the first build takes a few minutes"
+	@VIRTUAL_ENV=$(CURDIR)/$(VENV) PYO3_PYTHON=$(CURDIR)/$(BIN)/python $(BIN)/maturin develop --release --locked
+	@touch $@
+
+demo: $(VENV)/.engine
+	@$(BIN)/toolway demo $(ARGS)
+
+test: $(VENV)/.engine $(VENV)/.dev
+	@echo "==> Tests of the engine"
+	@cargo test --quiet --locked --workspace
+	@echo "==> Tests of everything else, against the built engine"
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cargo fmt --check
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+
+fmt: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	cargo fmt
+
+bench: $(VENV)/.engine $(VENV)/.dev
+	@$(BIN)/python benches/load/run.py $(ARGS)
+
+# Pins every dependency anew. The files name no address that packages come from.
+.PHONY: requirements
+requirements: $(VENV)/.dev
+	@for name in run dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
+	done
+
+clean:
+	cargo clean
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/toolway/_engine*.so

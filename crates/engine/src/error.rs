@@ -1,5 +1,7 @@
 //! What can go wrong with one exchange: one error type, and one mapping to status, body, code header and metric label.
 
+use crate::http::framing::FramingError;
+use crate::http::path::PathError;
 use crate::http::{Body, Response};
 use ::http::{HeaderValue, StatusCode, header};
 
@@ -16,6 +18,8 @@ pub enum Source {
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
+    Framing(FramingError),
+    Path(PathError),
     BadRequest,
     RouteNotFound,
     MethodNotImplemented,
@@ -32,6 +36,18 @@ pub enum Kind {
     Internal,
 }
 
+impl From<FramingError> for ProxyError {
+    fn from(error: FramingError) -> Self {
+        Self::new(Kind::Framing(error), error.to_string())
+    }
+}
+
+impl From<PathError> for ProxyError {
+    fn from(error: PathError) -> Self {
+        Self::new(Kind::Path(error), error.to_string())
+    }
+}
+
 /// An error of one exchange.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {detail}", kind.code())]
@@ -45,8 +61,10 @@ pub struct ProxyError {
 
 impl Kind {
     /// The stable code that clients see in the error header and operators in logs and metrics.
-    pub const fn code(self) -> &'static str {
+    pub fn code(self) -> &'static str {
         match self {
+            Kind::Framing(error) => error.code(),
+            Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
             Kind::RouteNotFound => "route_not_found",
             Kind::MethodNotImplemented => "method_not_implemented",
@@ -66,7 +84,9 @@ impl Kind {
 
     pub const fn source(self) -> Source {
         match self {
-            Kind::BadRequest
+            Kind::Framing(_)
+            | Kind::Path(_)
+            | Kind::BadRequest
             | Kind::RouteNotFound
             | Kind::MethodNotImplemented
             | Kind::BodyTooLarge
@@ -76,9 +96,10 @@ impl Kind {
         }
     }
 
-    pub const fn status(self) -> StatusCode {
+    pub fn status(self) -> StatusCode {
         match self {
-            Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
+            Kind::Framing(error) => error.status(),
+            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,7 +114,7 @@ impl Kind {
 
     const fn message(self) -> &'static str {
         match self {
-            Kind::BadRequest => "The request is malformed",
+            Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",
@@ -124,11 +145,17 @@ impl ProxyError {
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
     pub fn response(&self) -> Response {
         let text = match self.kind {
-            Kind::BadRequest => format!("{}: {}", self.kind.message(), self.detail),
+            Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => {
+                format!("{}: {}", self.kind.message(), self.detail)
+            }
             kind => kind.message().to_owned(),
         };
         let mut response = error_response(self.kind.status(), &text);
         response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(self.kind.code()));
+        if let Kind::Framing(_) = self.kind {
+            // What follows on this connection cannot be trusted.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }

@@ -133,10 +133,8 @@ impl Exchange {
 
     /// What is refused before anything of the request is trusted, and what a client may not say.
     fn check(&mut self) -> Result<(), ProxyError> {
-        framing::check(&self.request)
-            .map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
-        let path = path::normalise(self.request.uri.path())
-            .map_err(|error| ProxyError::new(Kind::BadRequest, error.to_string()))?;
+        framing::check(&self.request)?;
+        let path = path::normalise(self.request.uri.path())?;
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
@@ -155,12 +153,7 @@ impl Exchange {
 
     /// The host that the client named, without port.
     pub fn host(&self) -> &str {
-        let host = self.request.uri.host();
-        let host = host.or_else(|| self.request.headers.get(header::HOST)?.to_str().ok()).unwrap_or_default();
-        match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        }
+        framing::host(&self.request).unwrap_or_default()
     }
 
     /// The caller, once known, is told to the upstream and the record.

@@ -178,7 +178,10 @@ def _content_schema(components: Components, selected: SelectedOperation, content
     kind = kind_of(content)
     if kind == "binary":
         return {"type": "string", "format": "binary"}
-    return {"type": "string"} if kind == "text" else components.publish(selected, content.schema)
+    if kind == "text":
+        return {"type": "string"}
+    # A body of which nothing is said is most likely an object, and must be one for ChatGPT to fill it in.
+    return components.publish(selected, content.schema or {"type": "object"})
 
 
 def _response(components: Components, selected: SelectedOperation, response: Response) -> dict[str, Any]:
@@ -187,7 +190,7 @@ def _response(components: Components, selected: SelectedOperation, response: Res
     described = clamp(response.description, MAX_OPERATION_TEXT)
     entry: dict[str, Any] = {"description": described or ("Success." if successful else "Failure.")}
     content = best(response.contents)
-    if content and response.status.startswith("2"):
+    if content and content.schema and response.status.startswith("2"):
         entry["content"] = {content.media_type: {"schema": _content_schema(components, selected, content)}}
     return entry
 

@@ -1,6 +1,6 @@
 """What ChatGPT cannot do with an app's actions document, for `toolway check` to tell.
 
-Almost everything is a warning, for the app's other formats are as good as ever. `pointer` is the app's field
+All are warnings, for the app's other formats are as good as ever. `pointer` is the app's field
 that would be changed. Source: llm-clients requirements, section 2.
 """
 
@@ -109,9 +109,11 @@ def _clashes(view: AppView) -> list[Problem]:
             found.append(
                 Problem(
                     "actions-same-place",
-                    f"{selected.route_id} and {first} are both {operation.method} {selected.path}",
+                    f"{selected.route_id} and {first} are both {operation.method} {selected.path}; "
+                    "the document has the first selected",
                     pointer="/operations",
-                    hint="give one of the apis a prefix",
+                    hint=f"give one of the apis a prefix, or leave one out with !{selected.route_id}",
+                    kind="warning",
                 )
             )
     return found

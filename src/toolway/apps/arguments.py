@@ -91,13 +91,23 @@ def arguments(selected: SelectedOperation) -> Arguments:
 
 
 def callers_parameters(selected: SelectedOperation) -> list[Parameter]:
-    """The parameters that are a caller's to give: without credentials and what frames the message."""
+    """The parameters that are a caller's to give: without credentials and what frames the message.
+
+    A parameter that the document also declares as an API key (Security Scheme Object) is the upstream's
+    credential, which no model should be asked for.
+    """
     credentials = {name.lower() for name in selected.credential_headers}
     hidden = HEADERS_NOT_FOR_CALLERS | credentials
+    keys = {
+        (scheme.get("in"), str(scheme.get("name")).lower())
+        for scheme in selected.document.security_schemes.values()
+        if scheme.get("type") == "apiKey"
+    }
     return [
         parameter
         for parameter in selected.operation.parameters
-        if parameter.location != "header" or parameter.name.lower() not in hidden
+        if (parameter.location != "header" or parameter.name.lower() not in hidden)
+        and (parameter.location, parameter.name.lower()) not in keys
     ]
 
 

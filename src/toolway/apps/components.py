@@ -103,6 +103,7 @@ class Components:
             return self._beside_reference(selected, name, kept)
         kept.pop("$ref", None)
         _drop_null(kept)
+        _lift_notes(kept)
         types = types_of(kept)
         if len(types) > 1:
             return self._convert(selected, _by_type(kept, types), part=part)
@@ -148,6 +149,20 @@ class Components:
                     del kept[keyword]
         if "type" not in kept and not any(keyword in kept for keyword in COMPOSITION) and kept.get("enum"):
             kept["type"] = "string"
+
+
+def _lift_notes(kept: Schema) -> None:
+    """Moves the parts of `allOf` that only describe to `kept` itself, in place; what it says already wins."""
+    left = []
+    for part in kept.pop("allOf", []):
+        if not isinstance(part, dict) or not part.keys() <= ANNOTATIONS:
+            left.append(part)
+            continue
+        for keyword, value in part.items():
+            if keyword in KEPT:
+                kept.setdefault(keyword, value)
+    if left:
+        kept["allOf"] = left
 
 
 def _drop_null(kept: Schema) -> None:

@@ -1,15 +1,16 @@
 """What an app shows an LLM client, resolved: the input of every published format.
 
-`compile` makes an `AppView` from the configuration; `manifest`, `actions`, `tools` and `functions` turn it into the
-form that each client reads. None of them looks at configuration or at the network.
+`compile` makes an `AppView` from the configuration; `manifest`, `actions`, `tools` and `functions` turn it
+into the form that each client reads. None of them looks at configuration or at the network.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from toolway.openapi.model import Document, Operation
+if TYPE_CHECKING:
+    from toolway.openapi.model import Document, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,12 @@ class SelectedOperation:
     """The path at the gateway: the api's prefix and the operation's path, `/conf/speaker/{id}/sessions`."""
     tool: ToolSettings = field(default_factory=ToolSettings)
     credential_headers: tuple[str, ...] = ()
-    """Headers that carry a caller's credential for this operation's route, such as `apikey`; empty: open to anyone."""
+    """Headers that carry a caller's credential for the route, such as `apikey`; empty: open to anyone."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppView:
-    """One app, resolved. Texts are as configured, or made from the documents' own where nothing is configured."""
+    """One app, resolved. Texts are as configured, or made from the documents' own where nothing is."""
 
     id: str
     base_url: str

@@ -100,12 +100,13 @@ def _merge(schema: Any, schemas: Mapping[str, Schema], seen: frozenset[str], dep
         "closed": other_properties is False,
         **{keyword: value for keyword, value in own.items() if keyword in ANNOTATIONS},
     }
-    for part in own.get("allOf", []):
-        joined = _merge(part, schemas, seen, depth + 1)
-        if joined is None:
+    parts = [_merge(part, schemas, seen, depth + 1) for part in own.get("allOf", [])]
+    whole: Schema | None = None
+    for part in (*parts, merged):
+        if part is None:
             return None
-        merged = _join(joined, merged)
-    return merged
+        whole = part if whole is None else _join(whole, part)
+    return whole
 
 
 def _join(first: Schema, second: Schema) -> Schema:

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 MAXIMUM_DEPTH = 100
-MAXIMUM_VALUES = 2_000_000
+MAXIMUM_VALUES = 1_000_000
+_SMALL = 100_000
+_GROWTH = 10
 
 _COLLECTION_TAGS = frozenset({None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 
@@ -45,6 +47,7 @@ class Composer:
         self._file = file
         self._environment = environment
         self._count = 0
+        self._limit = MAXIMUM_VALUES
         self.places: dict[str, tuple[int, int, int, int]] = {}
         self.problems: list[Problem] = []
         self.hidden: set[str] = set()
@@ -56,6 +59,9 @@ class Composer:
         root = self._tree(yaml.parse(text, Loader=yaml.CSafeLoader))
         if root is None:
             return {}
+        # Aliases may repeat what is written, but a short file that becomes a huge one is an attack.
+        self._limit = min(MAXIMUM_VALUES, max(_SMALL, _GROWTH * self._count))
+        self._count = 0
         data = self._data(root, "", 0, (root.line, root.column))
         return {} if data is None else data
 
@@ -138,7 +144,10 @@ class Composer:
             if key.kind != "scalar":
                 self._add("yaml-key", "expected a text as key, found a collection", pointer, key)
                 continue
-            name = self._filled(key, pointer).text
+            filled = substitute(key.text, self._environment)
+            name = filled.text
+            below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
+            self._note(filled, below, key)
             if name in seen:
                 where = f"{seen[name].line}:{seen[name].column}"
                 self._add(
@@ -146,7 +155,6 @@ class Composer:
                 )
                 continue
             seen[name] = key
-            below = f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}"
             data[name] = self._data(value, below, depth + 1, (key.line, key.column))
         return data
 
@@ -165,9 +173,8 @@ class Composer:
         return {}
 
     def _scalar(self, node: Node, pointer: str) -> Any:
-        filled = self._filled(node, pointer)
-        if filled.changed:
-            self.hidden.add(pointer)
+        filled = substitute(node.text, self._environment)
+        self._note(filled, pointer, node)
         # A whole plain ${NAME} means what its value would mean in its place; a part of a text stays a text.
         bare = node.plain and (filled.whole or not filled.changed)
         value = typed(filled.text) if bare else filled.text
@@ -179,8 +186,9 @@ class Composer:
             self._add("yaml-tag", f"the tag {node.tag} does not fit the value, or is not read", pointer, node)
         return value
 
-    def _filled(self, node: Node, pointer: str) -> Substitution:
-        filled = substitute(node.text, self._environment)
+    def _note(self, filled: Substitution, pointer: str, node: Node) -> None:
+        if filled.changed:
+            self.hidden.add(pointer)
         for name in filled.missing:
             message = f"the environment variable {name} is not set"
             self._add("environment-missing", message, pointer, node, f"set it, or write ${{{name}:-default}}")
@@ -189,13 +197,12 @@ class Composer:
             self._add(
                 "environment-syntax", message, pointer, node, "write ${NAME}, ${NAME:-default}, or $${ for ${"
             )
-        return filled
 
     def _tally(self, node: Node) -> None:
         self._count += 1
-        if self._count > MAXIMUM_VALUES:
+        if self._count > self._limit:
             raise self._stop(
-                "yaml-too-large", f"the file has more than {MAXIMUM_VALUES:,} values with aliases", node
+                "yaml-too-large", f"the file has more than {self._limit:,} values with aliases", node
             )
 
     def _check_depth(self, depth: int, node: Node) -> None:

@@ -15,7 +15,7 @@ from toolway.config.apisix import PLUGINS
 from toolway.config.errors import listing, near
 from toolway.config.secret import reveal
 from toolway.config.source import Source, pointer_to
-from toolway.config.telling import advice, kind_of
+from toolway.config.telling import advice, kind_of, limited
 
 if TYPE_CHECKING:
     from toolway.config.models.base import Plugins
@@ -161,7 +161,7 @@ def _words(error: Any, value: Any) -> tuple[str, str | None]:
     if kind.name == "pattern":
         return f"expected a text like {kind.pattern}", None
     if kind.name in _LIMITS:
-        return f"expected {_LIMITS[kind.name].format(limit=kind.limit)}", None
+        return f"expected {limited(_LIMITS[kind.name].format(limit=kind.limit))}", None
     if kind.name in ("anyOf", "oneOf"):
         return _choice(error, value), None
     return f'the settings break the rule "{kind.name}" of the schema', None

@@ -36,11 +36,10 @@ _TYPES = {
     "string_type": "a text",
 }
 _LIMITS = {
-    "greater_than": "a number above {gt}",
-    "greater_than_equal": "a number of at least {ge}",
-    "less_than": "a number below {lt}",
-    "less_than_equal": "a number of at most {le}",
-    "string_pattern_mismatch": "a text like {pattern}",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
     "string_too_long": "a text of at most {max_length} characters",
     "string_too_short": "a text of at least {min_length} characters",
     "too_long": "at most {max_length} entries",
@@ -57,6 +56,13 @@ def kind_of(value: Any) -> str:
         return "true" if value else "false"
     names = {int: "a whole number", float: "a number", dict: "a mapping", list: "a list"}
     return names.get(type(value), "a text")
+
+
+def limited(words: str) -> str:
+    """The singular where a limit is 1."""
+    for many, one in (("entries", "entry"), ("characters", "character"), ("fields", "field")):
+        words = words.replace(f" 1 {many}", f" 1 {one}")
+    return words
 
 
 def advice(expected: str, value: Any) -> str | None:
@@ -106,7 +112,7 @@ class _Telling:
             message = f"expected {expected}, found {kind_of(self._input)}"
             return self._say("wrong-type", message, advice(expected, self._input))
         if self._kind in _LIMITS:
-            expected = _LIMITS[self._kind].format_map(self._context)
+            expected = limited(_LIMITS[self._kind].format_map(self._context))
             return self._say("wrong-value", f"expected {expected}{self._found()}")
         if self._kind in CODES:
             return self._refused()

@@ -59,21 +59,27 @@ def gateway_process(
             errors="replace",
         )
     said: queue.Queue[str | None] = queue.Queue()
+    stopping = threading.Event()
     assert process.stderr is not None
-    reader = threading.Thread(target=_read, args=(process.stderr, said, complain), daemon=True)
+    reader = threading.Thread(target=_read, args=(process.stderr, said, stopping, complain), daemon=True)
     reader.start()
     try:
         _wait_until_ready(said)
         yield process
     finally:
+        stopping.set()
         _stop(process)
         reader.join()
         process.stderr.close()
 
 
-def _read(stream: IO[str], said: queue.Queue[str | None], complain: Callable[[str], None]) -> None:
+def _read(
+    stream: IO[str], said: queue.Queue[str | None], stopping: threading.Event, complain: Callable[[str], None]
+) -> None:
     ready = False
     for line in stream:
+        if stopping.is_set():
+            continue
         if ready:
             complain(line.rstrip())
         else:

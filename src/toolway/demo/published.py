@@ -58,7 +58,7 @@ class PublishedDocument:
     def credential_header(self, operation_id: str) -> str | None:
         """The header in which the operation wants an API key; none where it is open."""
         _, _, operation = self._operation(operation_id)
-        security: list[dict[str, Any]] = operation.get("security", self._document.get("security", []))
+        security: Any = operation.get("security", self._document.get("security", []))
         schemes = self._document.get("components", {}).get("securitySchemes", {})
         for alternative in security:
             for name in alternative:

@@ -6,6 +6,7 @@ end of the play with `once`, else at Ctrl-C or SIGTERM.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import signal
 import tempfile
@@ -38,6 +39,8 @@ def run(console: Console, *, once: bool, port: int | None = None, base_url: str 
     `base_url` is the public address that published documents name, such as a tunnel's.
     """
     screen = Screen(console)
+    # The MCP client logs what it also raises; the play tells it once.
+    logging.getLogger("mcp").addHandler(logging.NullHandler())
     try:
         with _stopped_by_sigterm(), ExitStack() as stack:
             return _run(screen, stack, once=once, port=port, base_url=base_url)
@@ -122,8 +125,8 @@ def _guide(screen: Screen, stage: Stage, metrics_port: int, access_log: Path) ->
         screen.say(line)
     if not url.startswith("https://"):
         screen.say(
-            "  ChatGPT reaches public https addresses only. Open a tunnel to the gateway's port and start the demo"
-            "\n  again with its address, so that the documents name it:  toolway demo --base-url https://...",
+            "  ChatGPT reaches public https addresses only. Open a tunnel to the gateway's port and start the"
+            "\n  demo again with its address, so that the documents name it:  toolway demo --base-url https://...",
             "yellow",
         )
     screen.say()

@@ -1,8 +1,9 @@
 """What an imported OpenAPI document means, whatever version it was written in.
 
-`read` makes a `Document` from Swagger 2.0, OpenAPI 3.0 or 3.1; `apps` and `compile` know only these types. Schemas are
-JSON Schema 2020-12 throughout: `nullable`, boolean `exclusiveMinimum`, `example`, `discriminator` without effect and
-the like are translated when read, and every reference is `#/$defs/NAME` into `Document.schemas`.
+`read` makes a `Document` from Swagger 2.0, OpenAPI 3.0 or 3.1; `apps` and `compile` know only these types.
+Schemas are JSON Schema 2020-12 throughout: `nullable`, boolean `exclusiveMinimum`, `example`, `discriminator`
+without effect and the like are translated when read, and every reference is `#/$defs/NAME` into
+`Document.schemas`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ Location: TypeAlias = Literal["path", "query", "header", "cookie"]
 Style: TypeAlias = Literal[
     "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "tabDelimited"
 ]
-"""A Parameter Object's style (OpenAPI 3.1 section 4.8.12); `tabDelimited` is Swagger 2.0's collectionFormat tsv."""
+"""A Parameter Object's style (OpenAPI 3.1 section 4.8.12); `tabDelimited` is Swagger 2.0's collectionFormat
+tsv.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,9 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Something in the document that was read otherwise than it is written, or left out, without losing an operation."""
+    """Something in the document that was read otherwise than it is written, or left out, without losing an
+    operation.
+    """
 
     message: str
     at: str
@@ -146,3 +151,5 @@ class Document:
     """As OpenAPI 3.1 Security Scheme Objects."""
     set_aside: tuple[SetAside, ...] = ()
     notices: tuple[Notice, ...] = ()
+    base_path: str = ""
+    """Path of the first server, `/api/v3`, also where the document names no host; empty: none."""

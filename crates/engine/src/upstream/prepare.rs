@@ -41,7 +41,6 @@ pub fn uri(
 pub fn headers(exchange: &mut Exchange) {
     let request = &mut exchange.request;
     headers::strip_hop_by_hop(&mut request.headers);
-    request.headers.remove(header::EXPECT);
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
     headers::set_forwarded(

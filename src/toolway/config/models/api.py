@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from toolway.config.models.base import Identifier, Model, Plugins, Resource
+from toolway.config.models.base import Identifier, Model, Plugins, Resource, matching
 from toolway.config.models.upstream import InlineUpstream
 
 
@@ -24,10 +24,16 @@ Spec = Annotated[
 ]
 
 
+Prefix = Annotated[
+    str, matching(r"((/[A-Za-z0-9._~-]+)+)?", "a path without a slash at its end", 'such as "/shop"')
+]
+ToolName = Annotated[str, matching(r"[A-Za-z0-9_-]{1,64}", "at most 64 letters, digits, - and _")]
+
+
 class OperationTool(Model):
     """What models are told of an operation instead of the document's words."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    name: ToolName | None = None
     description: str | None = None
     consequential: bool | None = None
     """Whether a call changes something, so that the client asks its user first."""
@@ -46,7 +52,7 @@ class Api(Resource):
     id: Identifier
     spec: Spec
     """A path relative to the file, a URL, or the document itself."""
-    prefix: Annotated[str, StringConstraints(pattern=r"^((/[A-Za-z0-9._~-]+)+)?$")] = ""
+    prefix: Prefix = ""
     """Put before the document's paths at the gateway; never sent to the upstream."""
     upstream: InlineUpstream | None = None
     upstream_id: Identifier | None = None

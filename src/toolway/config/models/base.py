@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-_HOST = re.compile(r"\*|(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
+_HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 _LABEL_MAXIMUM = 256
 
 
@@ -40,6 +40,18 @@ def not_yet(*values: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def matching(pattern: str, expected: str, hint: str | None = None) -> AfterValidator:
+    """Refuses texts that `pattern` does not match as a whole; `expected` says in words what it matches."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise refuse("wrong-value", f"expected {expected}", hint)
+        return value
+
+    return AfterValidator(check)
 
 
 def _as_text(value: Any) -> Any:
@@ -74,7 +86,7 @@ def _address(value: str) -> str:
 Identifier = Annotated[
     str,
     BeforeValidator(_as_text),
-    StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$"),
+    matching(r"[A-Za-z0-9_.-]{1,64}", "at most 64 letters, digits, - _ and ."),
 ]
 """Letters, digits, `-`, `_` and `.`, at most 64; a whole number is taken as its digits."""
 

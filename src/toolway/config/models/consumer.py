@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import Field, PrivateAttr, StringConstraints
+from pydantic import Field, PrivateAttr
 
-from toolway.config.models.base import Identifier, Labels, Model, Plugins, Resource
+from toolway.config.models.base import Identifier, Labels, Model, Plugins, Resource, matching
 from toolway.config.secret import Secret
 
 
@@ -44,11 +44,11 @@ class Credential(Model):
     update_time: int | None = None
 
 
-Username = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9_.-]+$")]
+Username = Annotated[str, matching(r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, - _ and .")]
 
 
 class Consumer(Resource):
-    """A caller. Among `plugins`, those of `CREDENTIALS` are credentials and the others hold for its requests."""
+    """A caller; of its plugins, those of `CREDENTIALS` are credentials, the others hold for its requests."""
 
     username: Username
     group_id: Identifier | None = None

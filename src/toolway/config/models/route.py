@@ -6,10 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from toolway.config.models.base import Host, Identified, Identifier, Plugins
+from toolway.config.models.base import Host, Identified, Identifier, Plugins, matching
 from toolway.config.models.upstream import InlineUpstream, Timeout
 
-Uri = Annotated[str, StringConstraints(min_length=1, max_length=4096, pattern=r"^/")]
+Uri = Annotated[
+    str, StringConstraints(max_length=4096), matching(r"/[^\x00-\x20]*", "a path that begins with /")
+]
 Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE", "PURGE"]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from toolway.config.models.base import Identified, Model, not_yet, refuse, split_address
+from toolway.config.models.base import Identified, Model, matching, not_yet, refuse, split_address
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+_HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
+_HOST_WORDS = "a host name or address"
 Weight = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -38,15 +40,21 @@ class UpstreamTls(Model):
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
 
 
+def _priority(value: int) -> int:
+    if value:
+        raise refuse("not-supported-yet", "a priority of nodes other than 0 is not supported yet")
+    return value
+
+
 class NodeEntry(Model):
     """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
 
     not_supported: ClassVar = frozenset({"metadata"})
 
-    host: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9_.:\[\]-]+$")]
+    host: Annotated[str, matching(_HOST, _HOST_WORDS)]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     weight: Weight
-    priority: int = 0
+    priority: Annotated[int, AfterValidator(_priority)] = 0
 
 
 def _split_node(name: str) -> tuple[str, int | None] | None:
@@ -98,7 +106,7 @@ class UpstreamSettings(Model):
     )
     nodes: Nodes
     pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
-    upstream_host: Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9_.:\[\]-]+$")] | None = None
+    upstream_host: Annotated[str, matching(_HOST, _HOST_WORDS)] | None = None
     timeout: Timeout = Timeout()
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Further nodes tried where one cannot be reached; by default all the others."""

@@ -1,0 +1,176 @@
+//! What an app says of itself: the results of `initialize`, `server/discover` and `tools/list`, written once per
+//! snapshot. Answering them copies bytes.
+
+use super::era::{Era, LEGACY, MODERN};
+use crate::snapshot::App;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+/// Tools of one page. Most clients ask for all pages at once, some only for the first.
+const PAGE: usize = 200;
+
+/// How long clients may keep a list, in milliseconds.
+const KEPT: u64 = 300_000;
+
+/// Cursors are opaque to clients; this prefix tells them from others' that are base64 too.
+const CURSOR: &str = "tools:";
+
+pub struct Listing {
+    /// After `"protocolVersion":"..."` of the result of initialize.
+    initialize: Vec<u8>,
+    /// The result of server/discover up to `cacheScope`.
+    discover: Vec<u8>,
+    pages: Vec<Vec<u8>>,
+    /// `"_meta":{...}` with which the modern era signs every result.
+    signature: Vec<u8>,
+}
+
+impl Listing {
+    pub fn build(app: &App) -> Self {
+        let server = json!({"name": app.name, "title": app.title, "version": app.version});
+        let instructions = app.instructions.as_deref().filter(|text| !text.trim().is_empty());
+        let said =
+            instructions.map(|text| format!(",\"instructions\":{}", Value::from(text))).unwrap_or_default();
+        let capabilities = json!({"tools": {"listChanged": false}});
+        let versions: Vec<_> = std::iter::once(&MODERN).chain(LEGACY).collect();
+        let signature = format!("\"_meta\":{}", json!({"io.modelcontextprotocol/serverInfo": server}));
+        let discover = format!(
+            "{{\"resultType\":\"complete\",\"supportedVersions\":{},\"capabilities\":{capabilities}{said},\
+             \"ttlMs\":{KEPT}",
+            json!(versions)
+        );
+        let definitions: Vec<_> = app.tools.iter().map(|tool| &tool.definition).collect();
+        let pages = definitions.chunks(PAGE).map(|page| serde_json::to_vec(page).unwrap_or_default());
+        let mut pages: Vec<_> = pages.collect();
+        if pages.is_empty() {
+            pages.push(b"[]".to_vec());
+        }
+        Self {
+            initialize: format!(",\"capabilities\":{capabilities},\"serverInfo\":{server}{said}}}")
+                .into_bytes(),
+            discover: discover.into_bytes(),
+            pages,
+            signature: signature.into_bytes(),
+        }
+    }
+
+    /// The result of `initialize`: the version asked for where it is spoken, or else the latest (2025-11-25,
+    /// basic/lifecycle, version negotiation).
+    pub fn initialize(&self, asked: &str) -> Vec<u8> {
+        let latest = LEGACY.first().copied().unwrap_or_default();
+        let version = LEGACY.iter().find(|version| **version == asked).copied().unwrap_or(latest);
+        [format!("{{\"protocolVersion\":\"{version}\"").as_bytes(), &self.initialize].concat()
+    }
+
+    /// The result of `server/discover`. `scope` is `public` where no credential was asked for.
+    pub fn discover(&self, scope: &str) -> Vec<u8> {
+        let scope = format!(",\"cacheScope\":\"{scope}\",");
+        [self.discover.as_slice(), scope.as_bytes(), &self.signature, b"}"].concat()
+    }
+
+    /// The result of `tools/list` from `cursor` on; none where the cursor is not one of ours.
+    pub fn tools(&self, cursor: Option<&str>, era: Era, scope: &str) -> Option<Vec<u8>> {
+        let index = match cursor {
+            None => 0,
+            Some(cursor) => page_of(cursor)?,
+        };
+        let page = self.pages.get(index)?;
+        let next = (index + 1 < self.pages.len()).then(|| {
+            format!(",\"nextCursor\":\"{}\"", URL_SAFE_NO_PAD.encode(format!("{CURSOR}{}", index + 1)))
+        });
+        let next = next.unwrap_or_default();
+        Some(match era {
+            Era::Legacy => [b"{\"tools\":".as_slice(), page, next.as_bytes(), b"}"].concat(),
+            Era::Modern => {
+                let rest = format!("{next},\"ttlMs\":{KEPT},\"cacheScope\":\"{scope}\",");
+                let head = b"{\"resultType\":\"complete\",\"tools\":".as_slice();
+                [head, page, rest.as_bytes(), &self.signature, b"}"].concat()
+            }
+        })
+    }
+
+    /// What stands before the other members of a result of this era.
+    pub fn opening(&self, era: Era) -> Vec<u8> {
+        match era {
+            Era::Legacy => b"{".to_vec(),
+            Era::Modern => [b"{\"resultType\":\"complete\",".as_slice(), &self.signature, b","].concat(),
+        }
+    }
+}
+
+fn page_of(cursor: &str) -> Option<usize> {
+    let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    // Zero is never given out: the first page has no cursor.
+    decoded.strip_prefix(CURSOR)?.parse().ok().filter(|index| *index > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(tools: usize) -> Listing {
+        let request = json!({"method": "GET", "host": "a", "path": "/", "accept": "*/*"});
+        let tool = |index: usize| {
+            let name = format!("tool{index}");
+            json!({"name": name, "route": "r", "request": request,
+                "definition": {"name": name, "inputSchema": {"type": "object"}}})
+        };
+        let tools: Vec<_> = (0..tools).map(tool).collect();
+        let app = json!({"id": "a", "name": "demo", "title": "Demo \"app\"", "version": "1",
+            "instructions": "Ask \"me\".", "max_result_characters": 1000, "tools": tools});
+        Listing::build(&serde_json::from_value(app).unwrap())
+    }
+
+    fn parsed(bytes: &[u8]) -> Value {
+        serde_json::from_slice(bytes).unwrap()
+    }
+
+    #[test]
+    fn initialize_echoes_a_known_version_and_else_offers_the_latest_legacy() {
+        let result = parsed(&listing(0).initialize("2025-03-26"));
+        assert_eq!(
+            result,
+            json!({"protocolVersion": "2025-03-26", "capabilities": {"tools": {"listChanged": false}},
+            "serverInfo": {"name": "demo", "title": "Demo \"app\"", "version": "1"}, "instructions": "Ask \"me\"."})
+        );
+        assert_eq!(parsed(&listing(0).initialize("2026-07-28"))["protocolVersion"], "2025-11-25");
+    }
+
+    #[test]
+    fn discover_says_versions_capabilities_and_how_long_it_holds() {
+        let result = parsed(&listing(0).discover("public"));
+        assert_eq!(result["resultType"], "complete");
+        assert_eq!(result["supportedVersions"][0], MODERN);
+        assert_eq!(result["cacheScope"], "public");
+        assert_eq!(result["ttlMs"], KEPT);
+        assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "demo");
+    }
+
+    #[test]
+    fn lists_are_paged_by_opaque_cursors() {
+        let listing = listing(450);
+        let mut names = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let page = parsed(&listing.tools(cursor.as_deref(), Era::Modern, "private").unwrap());
+            assert_eq!((&page["resultType"], &page["cacheScope"]), (&json!("complete"), &json!("private")));
+            names.extend(page["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()));
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        assert_eq!(names, (0..450).map(|index| json!(format!("tool{index}"))).collect::<Vec<_>>());
+        for bad in ["", "x", "dG9vbHM6OTk", "dG9vbHM6MA", "dG9vbHM6LTE", "%%"] {
+            assert!(listing.tools(Some(bad), Era::Legacy, "public").is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_legacy_list_has_nothing_of_the_modern_era() {
+        let page = listing(1).tools(None, Era::Legacy, "public").unwrap();
+        let expected = r#"{"tools":[{"name":"tool0","inputSchema":{"type":"object"}}]}"#;
+        assert_eq!(String::from_utf8(page).unwrap(), expected);
+    }
+}

@@ -1,0 +1,290 @@
+//! A tool's input schema, compiled once: whether arguments are as the tool takes them, and if not, what is wrong in
+//! words that a model can act on. Patterns run on a linear engine and references never leave the schema, so an argument
+//! cannot cost more time than its size.
+
+use super::near::near;
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use serde_json::{Map, Value};
+
+/// At most this many complaints: a model mends a few at a time, and the rest often follow from the first.
+const MOST: usize = 10;
+
+/// Characters of a value or list that are shown in a complaint.
+const SHOWN: usize = 200;
+
+pub struct InputSchema {
+    validator: Validator,
+    /// Of the root's properties: name, and what it takes as its schema says in short.
+    properties: Vec<(String, String)>,
+}
+
+impl InputSchema {
+    /// Compiles `schema`. `arguments` are all that have a place in the request; an error says why it cannot be.
+    pub fn build(schema: &Value, arguments: &[&str]) -> Result<Self, String> {
+        if schema.get("type").and_then(Value::as_str) != Some("object") {
+            return Err("the root must have the type object".into());
+        }
+        let validator = jsonschema::options()
+            .with_draft(Draft::Draft202012)
+            .with_pattern_options(PatternOptions::regex())
+            .offline()
+            .build(schema)
+            .map_err(|error| format!("is not a valid JSON Schema: {}", shortened(&error.to_string())))?;
+        let of = |name: &&str| {
+            let property = schema.get("properties").and_then(|properties| properties.get(name));
+            ((*name).to_owned(), property.map(summary).unwrap_or_default())
+        };
+        Ok(Self { validator, properties: arguments.iter().map(of).collect() })
+    }
+
+    /// What is wrong with `arguments`, each as a sentence; empty: nothing.
+    pub fn complaints(&self, arguments: &Value) -> Vec<String> {
+        let known = |name: &String| self.properties.iter().any(|(property, _)| property == name);
+        let names = arguments.as_object().into_iter().flat_map(Map::keys);
+        let mut complaints: Vec<_> =
+            names.filter(|name| !known(name)).map(|name| self.unknown(name)).collect();
+        if complaints.is_empty() && self.validator.is_valid(arguments) {
+            return complaints;
+        }
+        for error in self.validator.iter_errors(arguments) {
+            // Unknown arguments are told above, whether the schema is closed or not.
+            let of_the_root = error.instance_path().as_str().is_empty();
+            if of_the_root && matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }) {
+                continue;
+            }
+            complaints.push(self.complaint(&error));
+            if complaints.len() == MOST {
+                break;
+            }
+        }
+        complaints
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let names = self.properties.iter().map(|(property, _)| property.as_str());
+        let shown = shortened(name);
+        match (near(name, names.clone()), self.properties.is_empty()) {
+            (Some(near), _) => format!("There is no argument `{shown}`; did you mean `{near}`?"),
+            (None, true) => format!("There is no argument `{shown}`: this tool takes none."),
+            (None, false) => {
+                let all = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+                format!("There is no argument `{shown}`. The arguments are {}.", shortened(&all))
+            }
+        }
+    }
+
+    fn complaint(&self, error: &ValidationError<'_>) -> String {
+        let at = place(error.instance_path().as_str());
+        let value = shortened(&error.instance().to_string());
+        match error.kind() {
+            ValidationErrorKind::Required { property } => {
+                let name = property.as_str().unwrap_or_default();
+                match (at.is_empty(), self.properties.iter().find(|(known, _)| known == name)) {
+                    (true, Some((_, summary))) if !summary.is_empty() => {
+                        format!("`{name}` is required and missing: {summary}.")
+                    }
+                    (true, _) => format!("`{name}` is required and missing."),
+                    (false, _) => format!("`{at}.{name}` is required and missing."),
+                }
+            }
+            ValidationErrorKind::Type { kind } => {
+                let wanted = match kind {
+                    TypeKind::Single(one) => with_article(one.as_str()),
+                    TypeKind::Multiple(several) => {
+                        several.iter().map(|one| with_article(one.as_str())).collect::<Vec<_>>().join(" or ")
+                    }
+                };
+                format!("`{at}` must be {wanted}, and is {value}.")
+            }
+            ValidationErrorKind::Enum { options } => {
+                let all = options.as_array().into_iter().flatten().map(Value::to_string);
+                let all: Vec<_> = all.collect();
+                let texts = options.as_array().into_iter().flatten().filter_map(Value::as_str);
+                let meant = error.instance().as_str().and_then(|text| near(text, texts));
+                let meant =
+                    meant.map(|meant| format!("; did you mean {meant:?}?")).unwrap_or_else(|| ".".into());
+                format!("`{at}` must be one of {}, and is {value}{meant}", shortened(&all.join(", ")))
+            }
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                format!("`{at}` must not have {}.", shortened(&unexpected.join(", ")))
+            }
+            ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
+                let branches = context.iter().filter_map(|branch| branch.first());
+                let branches = branches.take(4).map(|error| self.complaint(error));
+                let branches = branches.collect::<Vec<_>>().join(" Or: ");
+                format!("`{at}` fits none of the forms that it may have. {branches}")
+            }
+            _ => {
+                let why = error.masked_with("it").to_string();
+                format!("`{at}` is {value}, but {}.", shortened(why.trim_end_matches('.')))
+            }
+        }
+    }
+}
+
+/// `/filter/tags/0` as `filter.tags[0]`.
+fn place(pointer: &str) -> String {
+    let mut place = String::new();
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        match token.parse::<usize>() {
+            Ok(index) if !place.is_empty() => place.push_str(&format!("[{index}]")),
+            _ if place.is_empty() => place = token,
+            _ => place.push_str(&format!(".{token}")),
+        }
+    }
+    if place.is_empty() {
+        "arguments".clone_into(&mut place)
+    }
+    if pointer.is_empty() { String::new() } else { place }
+}
+
+fn with_article(name: &str) -> String {
+    match name {
+        "null" => "null".into(),
+        "array" => "a list".into(),
+        "object" | "integer" => format!("an {name}"),
+        name => format!("a {name}"),
+    }
+}
+
+/// `integer, The speaker's id`: type and description of a property.
+fn summary(schema: &Value) -> String {
+    let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::trim).unwrap_or_default();
+    let both = [text("type"), text("description").trim_end_matches('.')];
+    let both: Vec<_> = both.into_iter().filter(|part| !part.is_empty()).collect();
+    shortened(&both.join(", "))
+}
+
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn schema() -> InputSchema {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "speaker_id": {"type": "integer", "description": "The speaker's id.", "minimum": 1},
+                "day": {"type": "string", "enum": ["monday", "tuesday"]},
+                "filter": {"$ref": "#/$defs/Filter"},
+                "either": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}}]},
+            },
+            "required": ["speaker_id"],
+            "additionalProperties": false,
+            "$defs": {"Filter": {
+                "type": "object",
+                "properties": {"tags": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}}},
+                "additionalProperties": false,
+            }},
+        });
+        InputSchema::build(&schema, &["speaker_id", "day", "filter", "either"]).unwrap()
+    }
+
+    fn complaints(arguments: Value) -> Vec<String> {
+        schema().complaints(&arguments)
+    }
+
+    #[test]
+    fn says_nothing_of_good_arguments() {
+        let good = json!({"speaker_id": 1, "day": "monday", "filter": {"tags": ["a"]}, "either": [1]});
+        assert_eq!(complaints(good), [""; 0]);
+    }
+
+    #[test]
+    fn tells_what_is_missing_and_what_was_meant() {
+        assert_eq!(
+            complaints(json!({"speakerId": 1})),
+            [
+                "There is no argument `speakerId`; did you mean `speaker_id`?",
+                "`speaker_id` is required and missing: integer, The speaker's id.",
+            ]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "colour": 1})),
+            ["There is no argument `colour`. The arguments are `speaker_id`, `day`, `filter`, `either`."]
+        );
+    }
+
+    #[test]
+    fn tells_which_argument_what_was_expected_and_what_it_is() {
+        assert_eq!(
+            complaints(json!({"speaker_id": "1"})),
+            ["`speaker_id` must be an integer, and is \"1\"."]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 0})),
+            ["`speaker_id` is 0, but it is less than the minimum of 1."]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "day": "Monday"})),
+            ["`day` must be one of \"monday\", \"tuesday\", and is \"Monday\"; did you mean \"monday\"?"]
+        );
+    }
+
+    #[test]
+    fn tells_the_place_within_an_argument() {
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "filter": {"tags": ["a", "B"], "x": 1}})),
+            ["`filter.tags[1]` is \"B\", but it does not match \"^[a-z]+$\".", "`filter` must not have x.",]
+        );
+        assert_eq!(
+            complaints(json!({"speaker_id": 1, "either": 5})),
+            ["`either` fits none of the forms that it may have. `either` must be a string, and is 5. \
+             Or: `either` must be a list, and is 5."]
+        );
+    }
+
+    #[test]
+    fn an_open_schema_still_has_no_place_for_an_unknown_argument() {
+        let schema = InputSchema::build(&json!({"type": "object"}), &[]).unwrap();
+        assert_eq!(schema.complaints(&json!({"a": 1})), ["There is no argument `a`: this tool takes none."]);
+    }
+
+    #[test]
+    fn refuses_schemas_that_reach_out_or_need_backtracking() {
+        let build = |property: Value| {
+            let schema = json!({"type": "object", "properties": {"a": property}});
+            InputSchema::build(&schema, &["a"]).err()
+        };
+        assert!(build(json!({"$ref": "https://example.com/schema.json"})).is_some());
+        assert!(build(json!({"type": "string", "pattern": "(?=a)b"})).is_some());
+        assert!(build(json!({"type": 5})).is_some());
+        assert!(InputSchema::build(&json!({"type": "string"}), &[]).is_err());
+    }
+
+    #[test]
+    fn a_schema_that_refers_to_itself_ends() {
+        let schema = json!({
+            "type": "object",
+            "properties": {"a": {"$ref": "#/$defs/Loop"}, "b": {"$ref": "#/$defs/Node"}},
+            "$defs": {
+                "Loop": {"$ref": "#/$defs/Loop"},
+                "Node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}},
+            },
+        });
+        let schema = InputSchema::build(&schema, &["a", "b"]).unwrap();
+        let mut node = json!({});
+        for _ in 0..100 {
+            node = json!({"next": node});
+        }
+        assert_eq!(schema.complaints(&json!({"a": 1, "b": node})), [""; 0]);
+    }
+
+    #[test]
+    fn complaints_are_short_and_few() {
+        let tags: Vec<_> = (0..50).map(|_| "X".repeat(10_000)).collect();
+        let complaints = complaints(json!({"speaker_id": 1, "filter": {"tags": tags}}));
+        assert_eq!(complaints.len(), MOST);
+        assert!(complaints.iter().all(|complaint| complaint.len() < 600));
+    }
+}

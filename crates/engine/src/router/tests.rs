@@ -1,0 +1,334 @@
+//! Tests of the router as a whole: tables of cases, a naive matcher to compare with, and the cost of a search.
+
+use super::{PatternError, Router, RouterBuilder};
+use proptest::prelude::*;
+use regex::Regex;
+use std::cmp::Reverse;
+
+/// Hosts, pattern and priority of a route; hosts and patterns are separated by spaces.
+type Given<'g> = (&'g str, &'g str, i64);
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+fn router(routes: &[Given<'_>]) -> Router<usize> {
+    let mut builder = RouterBuilder::new();
+    for (index, (hosts, uris, priority)) in routes.iter().enumerate() {
+        builder.insert(&words(hosts), &words(uris), *priority, index).unwrap();
+    }
+    builder.build()
+}
+
+/// Every value that the router offers, in order.
+fn offered(router: &Router<usize>, host: &str, path: &str) -> Vec<usize> {
+    let mut offered = Vec::new();
+    let none = router.find(host, path, |value| {
+        offered.push(*value);
+        false
+    });
+    assert_eq!(none, None);
+    offered
+}
+
+/// Asserts that each path is offered the routes with these patterns, in this order.
+fn assert_offers(patterns: &[(&str, i64)], cases: &[(&str, &[&str])]) {
+    let routes: Vec<_> = patterns.iter().map(|(pattern, priority)| ("", *pattern, *priority)).collect();
+    let router = router(&routes);
+    for (path, expected) in cases {
+        let found: Vec<_> =
+            offered(&router, "any", path).into_iter().map(|index| patterns[index].0).collect();
+        assert_eq!(&found, expected, "{path}");
+    }
+}
+
+#[test]
+fn an_exact_path_matches_itself_alone() {
+    assert_offers(
+        &[("/a", 0), ("/a/", 0), ("/a/b", 0), ("/", 0)],
+        &[
+            ("/a", &["/a"]),
+            ("/a/", &["/a/"]),
+            ("/a/b", &["/a/b"]),
+            ("/", &["/"]),
+            ("/A", &[]),
+            ("//a", &[]),
+            ("/a/b/", &[]),
+            ("", &[]),
+            ("*", &[]),
+        ],
+    );
+}
+
+#[test]
+fn a_prefix_matches_what_is_below_it() {
+    assert_offers(
+        &[("/*", 0), ("/a/*", 0), ("/foo*", 0), ("/a/b/*", 0)],
+        &[
+            ("/", &["/*"]),
+            ("/a", &["/*"]),
+            ("/a/", &["/a/*", "/*"]),
+            ("/a/x/y", &["/a/*", "/*"]),
+            ("/a/b", &["/a/*", "/*"]),
+            ("/a/b/c", &["/a/b/*", "/a/*", "/*"]),
+            ("/foo", &["/foo*", "/*"]),
+            ("/foobar/baz", &["/foo*", "/*"]),
+            ("/fo", &["/*"]),
+            ("*", &[]),
+        ],
+    );
+}
+
+#[test]
+fn a_parameter_takes_one_segment_that_is_not_empty() {
+    assert_offers(
+        &[("/speaker/:id", 0), ("/speaker/{id}/sessions", 0), ("/:kind/:id/topics", 0)],
+        &[
+            ("/speaker/1", &["/speaker/:id"]),
+            ("/speaker/", &[]),
+            ("/speaker/1/", &[]),
+            ("/speaker/1/sessions", &["/speaker/{id}/sessions"]),
+            ("/speaker//sessions", &[]),
+            ("/speaker/1/topics", &["/:kind/:id/topics"]),
+            ("/speaker/a%2Fb", &["/speaker/:id"]),
+        ],
+    );
+}
+
+#[test]
+fn a_template_takes_parts_of_a_segment() {
+    assert_offers(
+        &[
+            ("/a/{id}.json", 0),
+            ("/a/{id}.xml", 0),
+            ("/a/{from}-{to}", 0),
+            ("/a/v{x}{y}", 0),
+            ("/a/{id}:cancel", 0),
+        ],
+        &[
+            ("/a/1.json", &["/a/{id}.json"]),
+            ("/a/.json", &[]),
+            ("/a/1.xml", &["/a/{id}.xml"]),
+            ("/a/1-2", &["/a/{from}-{to}"]),
+            ("/a/--", &[]),
+            ("/a/---", &["/a/{from}-{to}"]),
+            ("/a/-1", &[]),
+            ("/a/1-", &[]),
+            ("/a/1-2.json", &["/a/{id}.json", "/a/{from}-{to}"]),
+            ("/a/vx", &[]),
+            ("/a/vxy", &["/a/v{x}{y}"]),
+            ("/a/7:cancel", &["/a/{id}:cancel"]),
+            ("/a/1/2.json", &[]),
+        ],
+    );
+}
+
+#[test]
+fn the_longest_literal_prefix_wins_over_priority() {
+    assert_offers(
+        &[("/*", 9), ("/a/:x", 5), ("/a/b*", 0), ("/a/b", -9), ("/a/b{x}", 0)],
+        &[
+            ("/a/b", &["/a/b", "/a/b*", "/a/:x", "/*"]),
+            ("/a/bc", &["/a/b{x}", "/a/b*", "/a/:x", "/*"]),
+            ("/a/c", &["/a/:x", "/*"]),
+        ],
+    );
+}
+
+#[test]
+fn among_equal_prefixes_priority_then_precision_then_insertion_decides() {
+    assert_offers(
+        &[
+            ("/a/*", 0),
+            ("/a/:x", 0),
+            ("/a/{y}", 0),
+            ("/a/{x}.j", 0),
+            ("/a/:z", 1),
+            ("/a/:x/*", 0),
+            ("/a/:x/b/*", 0),
+        ],
+        &[
+            ("/a/1", &["/a/:z", "/a/:x", "/a/{y}", "/a/*"]),
+            ("/a/1.j", &["/a/:z", "/a/{x}.j", "/a/:x", "/a/{y}", "/a/*"]),
+            ("/a/1/b/c", &["/a/:x/b/*", "/a/:x/*", "/a/*"]),
+        ],
+    );
+    assert_offers(&[("/a", 0), ("/a", 2), ("/a", 0), ("/a", 1)], &[("/a", &["/a"; 4])]);
+    let router = router(&[("", "/a", 0), ("", "/a", 2), ("", "/a", 0), ("", "/a", 1)]);
+    assert_eq!(offered(&router, "", "/a"), [1, 3, 0, 2]);
+}
+
+#[test]
+fn the_next_candidate_is_tried_when_one_is_not_accepted() {
+    let router = router(&[("", "/a", 0), ("", "/a", 0), ("", "/*", 0)]);
+    assert_eq!(router.find("", "/a", |_| true), Some(&0));
+    assert_eq!(router.find("", "/a", |value| *value != 0), Some(&1));
+    assert_eq!(router.find("", "/a", |value| *value == 2), Some(&2));
+    assert_eq!(router.find("", "/a", |_| false), None);
+}
+
+#[test]
+fn hosts_open_their_routes_from_the_most_to_the_least_specific() {
+    let router = router(&[
+        ("", "/x", 9),
+        ("*.example.com", "/x", 5),
+        ("*.eu.example.com", "/*", 0),
+        ("api.eu.example.com other.test", "/*", 0),
+    ]);
+    for (host, expected) in [
+        ("api.eu.example.com", &[3, 2, 1, 0][..]),
+        ("API.EU.Example.COM", &[3, 2, 1, 0]),
+        ("api.eu.example.com.", &[3, 2, 1, 0]),
+        ("www.eu.example.com", &[2, 1, 0]),
+        ("a.b.eu.example.com", &[2, 1, 0]),
+        ("eu.example.com", &[1, 0]),
+        ("example.com", &[0]),
+        (".example.com", &[0]),
+        ("badexample.com", &[0]),
+        ("other.test", &[3, 0]),
+        ("", &[0]),
+    ] {
+        assert_eq!(offered(&router, host, "/x"), expected, "{host}");
+    }
+    let long = format!("{}.example.com", "a".repeat(300));
+    assert_eq!(offered(&router, &long, "/x"), [0]);
+}
+
+#[test]
+fn a_route_with_several_hosts_and_paths_is_found_by_each() {
+    let router = router(&[("a.test b.test", "/x /y/*", 0)]);
+    for (host, path, expected) in [
+        ("a.test", "/x", Some(&0)),
+        ("b.test", "/y/z", Some(&0)),
+        ("c.test", "/x", None),
+        ("a.test", "/z", None),
+    ] {
+        assert_eq!(router.find(host, path, |_| true), expected, "{host}{path}");
+    }
+}
+
+#[test]
+fn a_refused_route_leaves_nothing_behind() {
+    let mut builder = RouterBuilder::new();
+    let refused = builder.insert(&[], &words("/a /b*c"), 0, 0);
+    assert_eq!(refused, Err(PatternError::MisplacedStar("/b*c".to_owned())));
+    assert_eq!(
+        builder.insert(&words("a:80"), &words("/a"), 0, 0),
+        Err(PatternError::Host("a:80".to_owned()))
+    );
+    assert_eq!(builder.insert(&[], &[], 0, 0), Err(PatternError::Missing));
+    assert_eq!(builder.build().find("", "/a", |_| true), None);
+}
+
+#[test]
+fn patterns_are_spelled_as_requests_are() {
+    let router = router(&[("", "/caf%c3%a9/%41", 0), ("", "/é{x}", 0)]);
+    assert_eq!(router.find("", "/caf%C3%A9/A", |_| true), Some(&0));
+    assert_eq!(router.find("", "/%C3%A91", |_| true), Some(&1));
+}
+
+#[test]
+fn a_path_deeper_than_any_pattern_goes_to_a_prefix() {
+    let router = router(&[("", "/a/*", 0), ("", "/:x/:y", 0)]);
+    let deep = "/a".repeat(10_000);
+    assert_eq!(router.find("", &deep, |_| true), Some(&0));
+    assert!(router.visited("", &deep) <= 4);
+}
+
+#[test]
+fn ten_thousand_routes_visit_no_more_nodes_than_a_few() {
+    let mut builder = RouterBuilder::new();
+    for index in 0..10_000 {
+        let uris = match index % 5 {
+            0 => format!("/exact/{index}"),
+            1 => format!("/api{index}/items/:id"),
+            2 => format!("/items/:id/part{index}"),
+            3 => format!("/files/f{index}{{name}}.t{index}"),
+            _ => format!("/open/p{index}/*"),
+        };
+        builder.insert(&[], &[uris], 0, index).unwrap();
+    }
+    let router = builder.build();
+    for (path, expected) in [
+        ("/exact/5000", Some(&5000)),
+        ("/api5001/items/7", Some(&5001)),
+        ("/items/7/part5002", Some(&5002)),
+        ("/files/f5003name.t5003", Some(&5003)),
+        ("/open/p5004/a/b", Some(&5004)),
+        ("/nothing/here", None),
+    ] {
+        assert_eq!(router.find("any", path, |_| true), expected, "{path}");
+        assert!(router.visited("any", path) <= 8, "{path}: {}", router.visited("any", path));
+    }
+}
+
+/// Every match found by trying each pattern as a regular expression, ordered from the text of the patterns.
+fn naively_offered(patterns: &[(String, i64)], path: &str) -> Vec<usize> {
+    let parameter = Regex::new(":[a-z]+|\\{[a-z]+\\}").unwrap();
+    let mut found = Vec::new();
+    for (index, (pattern, priority)) in patterns.iter().enumerate() {
+        let is_exact = !pattern.contains([':', '{', '*']);
+        let plain = parameter.replace_all(pattern, "\u{1}");
+        let expression = regex::escape(&plain).replace('\u{1}', "[^/]+").replace("\\*", ".*");
+        if Regex::new(&format!("^{expression}$")).unwrap().is_match(path) {
+            let prefix = plain.find(['\u{1}', '*']).unwrap_or(plain.len());
+            let precision: Vec<_> = plain.split('/').skip(1).map(naive_precision).collect();
+            found.push((!is_exact, Reverse(prefix), Reverse(*priority), Reverse(precision), index));
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(.., index)| index).collect()
+}
+
+fn naive_precision(segment: &str) -> (u8, usize) {
+    match (segment.strip_suffix('*'), segment.matches('\u{1}').count()) {
+        (Some(text), _) => (0, text.len()),
+        (None, 0) => (3, 0),
+        (None, _) if segment == "\u{1}" => (1, 0),
+        (None, parameters) => (2, segment.len() - parameters),
+    }
+}
+
+fn pattern() -> impl Strategy<Value = String> {
+    let segment = prop::sample::select(vec![
+        "",
+        "a",
+        "b",
+        "ab",
+        ":x",
+        "{x}",
+        "{x}.j",
+        "a{x}",
+        "{x}b",
+        "{x}-{y}",
+        "a{x}a{y}.j",
+        "{x}{y}",
+    ]);
+    let ending = prop::sample::select(vec!["", "", "", "/*", "/a*", "/ab*"]);
+    (prop::collection::vec(segment, 0..4), ending).prop_map(|(segments, ending)| {
+        let text: String = segments.iter().map(|segment| format!("/{segment}")).collect();
+        if text.is_empty() && ending.is_empty() { "/".to_owned() } else { text + ending }
+    })
+}
+
+fn path() -> impl Strategy<Value = String> {
+    let segment = prop::sample::select(vec![
+        "", "a", "b", "ab", "aa", "aab", "a.j", "b.j", "a-b", "-", "a-b.j", "aaab.j", "abab", "--a",
+    ]);
+    prop::collection::vec(segment, 1..5)
+        .prop_map(|segments| segments.iter().map(|segment| format!("/{segment}")).collect())
+}
+
+proptest! {
+    #[test]
+    fn the_router_offers_what_a_naive_matcher_finds(
+        patterns in prop::collection::vec((pattern(), -1i64..2), 1..16),
+        paths in prop::collection::vec(path(), 8),
+    ) {
+        let routes: Vec<_> = patterns.iter().map(|(pattern, priority)| ("", pattern.as_str(), *priority)).collect();
+        let router = router(&routes);
+        for path in paths {
+            prop_assert_eq!(offered(&router, "", &path), naively_offered(&patterns, &path), "{}", path);
+        }
+    }
+}

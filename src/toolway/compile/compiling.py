@@ -1,0 +1,95 @@
+"""The compiler's one entry: a draft is filled section by section and becomes the snapshot.
+
+The order of sections and entries is the order of the file, then what is generated; routes of the user come
+before operations, and these before what apps publish, so that equal matches are decided in that order.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolway.compile.apis import add_api
+from toolway.compile.clashes import report_clashes
+from toolway.compile.compiled import Compiled
+from toolway.compile.consumers import add_consumers, add_global_rules
+from toolway.compile.draft import Draft
+from toolway.compile.publishing import add_app
+from toolway.compile.routes import add_routes
+from toolway.compile.upstreams import Upstreams
+from toolway.compile.views import view_of
+from toolway.problem import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolway.apps.model import AppView
+    from toolway.config import Configuration
+    from toolway.openapi.model import Document
+
+VERSION = 1
+"""The version of the snapshot's format."""
+
+_LIMITS = {"head_bytes": 65_536, "headers": 100, "head_timeout_ms": 30_000, "mcp_body_bytes": 4_194_304}
+
+
+def compile(  # noqa: A001  # The word of the design for this step.
+    configuration: Configuration,
+    documents: Mapping[str, Document],
+    *,
+    logos: Mapping[str, bytes] | None = None,
+    connect_to: Mapping[str, str] | None = None,
+    cores: int = 1,
+) -> Compiled:
+    """Compiles `configuration`.
+
+    `documents` holds the document of each api by its id, and `logos` the image of each app that has one of
+    its own. `connect_to` maps `host:port` of nodes to where connections go instead, as curl's --connect-to
+    does. `cores` is the number of workers where none is configured. Raises ConfigurationError with all
+    problems, in the order of the file.
+    """
+    draft = Draft(configuration)
+    upstreams = Upstreams(draft, connect_to or {})
+    for upstream in configuration.upstreams.values():
+        upstreams.add(upstream.id, upstream, upstream.pointer)
+    add_routes(draft, upstreams)
+    for api in configuration.apis:
+        if api.id in documents:
+            add_api(draft, upstreams, api, documents[api.id])
+    views: list[AppView] = []
+    for app in configuration.apps:
+        view = view_of(draft, app, documents)
+        views.append(view)
+        add_app(draft, app, view, (logos or {}).get(app.id))
+    add_consumers(draft)
+    add_global_rules(draft)
+    report_clashes(draft)
+    if draft.problems:
+        raise ConfigurationError(
+            sorted(draft.problems, key=lambda problem: (problem.line or 0, problem.column or 0))
+        )
+    warnings = sorted(draft.warnings, key=lambda problem: (problem.line or 0, problem.column or 0))
+    places = {"": "", "/gateway": "/gateway", **draft.places}
+    return Compiled(configuration.source, _document(draft, cores), tuple(warnings), tuple(views), places)
+
+
+def _document(draft: Draft, cores: int) -> dict[str, Any]:
+    settings = draft.configuration.gateway
+    access_log = settings.access_log
+    if access_log not in (None, "stdout"):
+        access_log = str(draft.configuration.source.folder / Path(access_log or ""))
+    return {
+        "version": VERSION,
+        "gateway": {
+            "listen": list(settings.listen),
+            "workers": settings.workers or cores,
+            "metrics": settings.metrics,
+            "access_log": access_log,
+            "limits": dict(_LIMITS),
+        },
+        "upstreams": draft.upstreams,
+        "routes": draft.routes,
+        "consumers": draft.consumers,
+        "global_rules": draft.global_rules,
+        "apps": draft.apps,
+    }

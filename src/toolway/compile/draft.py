@@ -1,0 +1,69 @@
+"""The snapshot while it is being made: its lists, where each entry came from, and what is wrong or odd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from toolway.config.source import pointer_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolway.config import Configuration
+    from toolway.problem import Problem
+
+Section = Literal["upstreams", "routes", "consumers", "global_rules", "apps"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """Filled by the modules of this package in turn."""
+
+    configuration: Configuration
+    upstreams: list[dict[str, Any]] = field(default_factory=list)
+    routes: list[dict[str, Any]] = field(default_factory=list)
+    consumers: list[dict[str, Any]] = field(default_factory=list)
+    global_rules: list[dict[str, Any]] = field(default_factory=list)
+    apps: list[dict[str, Any]] = field(default_factory=list)
+    places: dict[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add(
+        self,
+        section: Section,
+        entry: dict[str, Any],
+        pointer: str,
+        origins: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """Adds `entry`, made from the resource at `pointer`.
+
+        `origins` are the pointers of its plugins by name; `fields` those of what has another name in the
+        source, by pointer into the entry.
+        """
+        entries: list[dict[str, Any]] = getattr(self, section)
+        here = f"/{section}/{len(entries)}"
+        self.places[here] = pointer
+        for plugin, origin in (origins or {}).items():
+            self.places[f"{here}/plugins{pointer_to(plugin)}"] = origin
+        for inner, origin in (fields or {}).items():
+            self.places[here + inner] = origin
+        entries.append(entry)
+
+    def problem(
+        self, code: str, message: str, pointer: str, *, hint: str | None = None, at_key: bool = False
+    ) -> None:
+        """Notes what keeps the snapshot from being served."""
+        self.problems.append(
+            self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
+        )
+
+    def warn(
+        self, code: str, message: str, pointer: str, *, hint: str | None = None, at_key: bool = False
+    ) -> None:
+        """Notes what works otherwise than its writer may think."""
+        self.warnings.append(
+            self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
+        )

@@ -1,0 +1,115 @@
+"""Upstreams: from resources, inline blocks and server URLs to the snapshot's definitions.
+
+Ids are stable, since pools and health outlive a swap by them: a resource keeps its own, and an upstream made
+for another resource is named after it, `route:<id>`, `service:<id>`, `api:<id>`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from toolway.config.models import Timeout, UpstreamSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from toolway.compile.draft import Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server URL of a document, taken apart."""
+
+    scheme: str
+    host: str
+    port: int
+    base_path: str
+    """Without a slash at the end."""
+
+
+def server_of(url: str) -> Server | None:
+    """The server behind an absolute http or https URL; none for any other text."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        return None
+    default = 443 if parts.scheme == "https" else 80
+    return Server(parts.scheme, parts.hostname, port or default, parts.path.rstrip("/"))
+
+
+class Upstreams:
+    """Adds upstreams to the draft, each id once."""
+
+    def __init__(self, draft: Draft, connect_to: Mapping[str, str]) -> None:
+        self._draft = draft
+        self._connect_to = connect_to
+        self._added: dict[str, dict[str, Any]] = {}
+
+    def add(self, identifier: str, settings: UpstreamSettings, pointer: str) -> str:
+        """Adds the upstream that `settings` at `pointer` describe."""
+        is_rewritten = settings.pass_host == "rewrite"  # noqa: S105  # No password.
+        if is_rewritten and settings.upstream_host is None:
+            message = 'expected the field "upstream_host", since pass_host is rewrite'
+            self._draft.problem("missing-field", message, pointer)
+        addresses = settings.addresses()
+        retries = len(addresses) - 1 if settings.retries is None else settings.retries
+        pool = settings.keepalive_pool
+        definition = {
+            "id": identifier,
+            "scheme": settings.scheme,
+            "nodes": [self._node(host, port, weight) for host, port, weight, _ in addresses],
+            "pass_host": settings.pass_host,
+            "upstream_host": settings.upstream_host,
+            "retries": retries,
+            "timeout": _milliseconds(settings.timeout),
+            "keepalive": {
+                "size": pool.size,
+                "idle_timeout_ms": round(pool.idle_timeout * 1000),
+                "requests": pool.requests,
+            },
+            "tls_verify": settings.tls.verify,
+        }
+        return self._put(definition, pointer)
+
+    def add_server(self, identifier: str, server: Server, pointer: str) -> str:
+        """Adds the upstream of a document's server, which gets its own name as Host."""
+        if identifier in self._added:
+            return identifier
+        node = f"[{server.host}]:{server.port}" if ":" in server.host else f"{server.host}:{server.port}"
+        settings = UpstreamSettings.model_validate(
+            {"scheme": server.scheme, "nodes": {node: 1}, "pass_host": "node"}
+        )
+        return self.add(identifier, settings, pointer)
+
+    def add_with_timeout(self, identifier: str, original: str, timeout: Timeout, pointer: str) -> str:
+        """Adds a copy of the upstream `original` with timeouts of its own."""
+        definition = {**self._added[original], "id": identifier, "timeout": _milliseconds(timeout)}
+        return self._put(definition, pointer)
+
+    def _put(self, definition: dict[str, Any], pointer: str) -> str:
+        identifier: str = definition["id"]
+        self._added[identifier] = definition
+        index = next(
+            (at for at, known in enumerate(self._draft.upstreams) if known["id"] == identifier), None
+        )
+        if index is None:
+            self._draft.add("upstreams", definition, pointer)
+        else:
+            self._draft.upstreams[index] = definition
+        return identifier
+
+    def _node(self, host: str, port: int, weight: int) -> dict[str, Any]:
+        instead = self._connect_to.get(f"{host}:{port}")
+        return {"host": host, "port": port, "weight": weight, "connect_to": instead}
+
+
+def _milliseconds(timeout: Timeout) -> dict[str, int]:
+    """Whole milliseconds, at least 1: a tiny timeout is not none."""
+    return {
+        f"{name}_ms": max(1, round(getattr(timeout, name) * 1000)) for name in ("connect", "send", "read")
+    }

@@ -1,0 +1,117 @@
+"""Views: each app of the configuration resolved into what its clients are shown.
+
+Operations are selected from all apis; texts that are not configured are made from the documents of the
+selected operations, fitted to what clients take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from toolway.apps import actions_check, curate, manifest
+from toolway.apps.model import AppView, SelectedOperation
+from toolway.compile.apis import path_of, plugins_of, tool_of
+from toolway.config.models.base import split_address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolway.compile.draft import Draft
+    from toolway.config.models import Api, App
+    from toolway.openapi.model import Document
+
+_KEY_HEADER = "apikey"
+"""The header of key-auth where its settings name none, as in APISIX."""
+
+
+def hosts_of(app: App) -> list[str]:
+    """The hosts of an app, without doubles."""
+    return list(dict.fromkeys(app.hosts or ([app.host] if app.host else [])))
+
+
+def view_of(draft: Draft, app: App, documents: Mapping[str, Document]) -> AppView:
+    """The app's main view: at its host, or under `/apps/<id>` where no host leads to it."""
+    operations = _selected(draft, app, documents)
+    shown = list({id(selected.document): selected.document for selected in operations}.values())
+    title = app.name_for_human or (shown[0].title if len(shown) == 1 else "") or app.name or app.id
+    text = _description(shown) or f"{title}."
+    is_reached = app is draft.configuration.apps[0] or bool(hosts_of(app))
+    base_url = app.base_url or _base_url(draft, app)
+    view = AppView(
+        id=app.id,
+        base_url=base_url,
+        name_for_human=app.name_for_human or manifest.human_name(title),
+        name_for_model=app.name_for_model or manifest.model_name(app.id),
+        description_for_human=app.description_for_human or manifest.human_description(app.desc or text),
+        description_for_model=app.description_for_model or manifest.model_description(app.desc or text),
+        contact_email=app.contact_email or f"support@{urlsplit(base_url).hostname or 'localhost'}",
+        legal_info_url=app.legal_info_url or f"{base_url}/",
+        auth=app.manifest_auth(),
+        version=app.version or (shown[0].api_version if len(shown) == 1 else "") or "1.0.0",
+        operations=operations,
+        path_prefix="" if is_reached else f"/apps/{app.id}",
+    )
+    _report(draft, app, view)
+    return view
+
+
+def _base_url(draft: Draft, app: App) -> str:
+    hosts = [host for host in hosts_of(app) if not host.startswith("*")]
+    if hosts:
+        return f"https://{hosts[0]}"
+    address = split_address(draft.configuration.gateway.listen[0])
+    return f"http://localhost:{address[1] if address else 9080}"
+
+
+def _description(documents: Sequence[Document]) -> str:
+    return "\n\n".join(
+        text for document in documents if (text := (document.description or document.title).strip())
+    )
+
+
+def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tuple[SelectedOperation, ...]:
+    apis = {api.id: api for api in draft.configuration.apis if api.id in documents}
+    available = {name: [operation.id for operation in documents[name].operations] for name in apis}
+    for unmatched in curate.unmatched(app.operations, available):
+        message = f'"{unmatched.pattern}" matches no operation of any api'
+        quoted = [f'"{name}"' for name in unmatched.near]
+        hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
+        draft.problem(
+            "unmatched-selection", message, f"{app.pointer}/operations/{unmatched.index}", hint=hint
+        )
+    by_id = {(name, operation.id): operation for name in apis for operation in documents[name].operations}
+    return tuple(
+        SelectedOperation(
+            api_id=name,
+            document=documents[name],
+            operation=by_id[name, identifier],
+            route_id=f"{name}:{identifier}",
+            path=path_of(apis[name], by_id[name, identifier]),
+            tool=tool_of(apis[name], by_id[name, identifier]),
+            credential_headers=_credential_headers(apis[name], documents[name], identifier),
+        )
+        for name, identifier in curate.select(app.operations, available)
+    )
+
+
+def _credential_headers(api: Api, document: Document, identifier: str) -> tuple[str, ...]:
+    operation = next(operation for operation in document.operations if operation.id == identifier)
+    settings = plugins_of(api, operation).plugins.get("key-auth")
+    if settings is None:
+        return ()
+    header = settings.get("header", _KEY_HEADER)
+    return (header if isinstance(header, str) else _KEY_HEADER,)
+
+
+def _report(draft: Draft, app: App, view: AppView) -> None:
+    if not view.operations:
+        message = f'the app "{app.id}" selects no operation'
+        draft.warn("app-without-operations", message, f"{app.pointer}/operations")
+    source = draft.configuration.source
+    for problem in (*manifest.problems(view), *actions_check.actions_problems(view)):
+        pointer = app.pointer + problem.pointer
+        place = source.place(pointer)
+        line, column = (place.line, place.column) if place else (None, None)
+        draft.warnings.append(replace(problem, file=source.file, line=line, column=column, pointer=pointer))

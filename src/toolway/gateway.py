@@ -1,0 +1,394 @@
+"""The gateway: the one owner of the engine. Loads a configuration with all that it names, compiles, applies,
+watches.
+
+Everything that has to be read is read here: the file, OpenAPI documents, logos. A configuration is applied as
+a whole or not at all; while one is wrong the last good one goes on, and the problems are logged (logger
+`toolway.gateway`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import queue
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import watchfiles
+
+from toolway import _engine, openapi
+from toolway.compile import Compiled
+from toolway.compile import compile as compile_configuration
+from toolway.compile.publishing import image_type
+from toolway.config import Configuration, load, parse
+from toolway.problem import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import FrameType
+
+    from toolway.config.models import Api, App
+    from toolway.openapi.model import Document
+
+logger = logging.getLogger("toolway.gateway")
+
+DRAIN_SECONDS = 30.0
+_WATCH_STEP_MS = 50
+_WATCH_LOOK_MS = 500
+_MAXIMUM_LOGO_BYTES = 2 << 20
+_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics")
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_REFERENCE_TO_FILE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s]""")
+
+Stamp = tuple[int, int, int] | None
+"""What tells one version of a file from the next: time of change in ns, size, inode; none: no such file."""
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+@dataclass(slots=True)
+class _Reader:
+    """Reads what a configuration names. Documents are kept by content: a reload reads what changed."""
+
+    stamps: dict[Path, Stamp] = field(default_factory=dict)
+    """The files that were read, or looked for, as they were before."""
+    _documents: dict[str, Document] = field(default_factory=dict)
+
+    def configuration(self, path: Path) -> Configuration:
+        """The configuration in the file `path`. Raises ConfigurationError."""
+        self._note(path)
+        configuration = parse(load(path), plugin_schemas=json.loads(_engine.plugin_schemas()))
+        for file in configuration.files:
+            self._note(file)
+        return configuration
+
+    def documents(self, configuration: Configuration) -> dict[str, Document]:
+        """The document of each api by its id. Raises ConfigurationError with the problems of all of them."""
+        found: dict[str, Document] = {}
+        kept: dict[str, Document] = {}
+        problems: list[Problem] = []
+        for api in configuration.apis:
+            key = self._key(api, configuration.source.folder)
+            document = self._documents.get(key) if key else None
+            try:
+                document = document or openapi.read(api.spec, base=configuration.source.folder)
+            except ConfigurationError as error:
+                problems += [
+                    configuration.source.problem(
+                        "spec-unreadable", f"the document cannot be used: {problem}", f"{api.pointer}/spec"
+                    )
+                    for problem in error.problems
+                ]
+                continue
+            found[api.id] = document
+            if key:
+                kept[key] = document
+        if problems:
+            raise ConfigurationError(problems)
+        self._documents = kept
+        return found
+
+    def logos(self, configuration: Configuration) -> dict[str, bytes]:
+        """The image of each app that has one, by its id. Raises ConfigurationError."""
+        found: dict[str, bytes] = {}
+        problems: list[Problem] = []
+        for app in configuration.apps:
+            if app.logo is None:
+                continue
+            try:
+                found[app.id] = self._logo(app, configuration.source.folder)
+            except (OSError, ValueError) as error:
+                message = f"the logo cannot be used: {error}"
+                problems.append(
+                    configuration.source.problem("logo-unreadable", message, f"{app.pointer}/logo")
+                )
+        if problems:
+            raise ConfigurationError(problems)
+        return found
+
+    def forget_documents(self) -> None:
+        """Makes the next reload read every document anew, those behind URLs too."""
+        self._documents.clear()
+
+    def _logo(self, app: App, folder: Path) -> bytes:
+        path = folder / (app.logo or "")
+        self._note(path)
+        with path.open("rb") as file:
+            image = file.read(_MAXIMUM_LOGO_BYTES + 1)
+        if len(image) > _MAXIMUM_LOGO_BYTES:
+            raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
+        if image_type(image) is None:
+            raise ValueError("it is not a PNG, JPEG or SVG image")
+        return image
+
+    def _key(self, api: Api, folder: Path) -> str | None:
+        """What a document is kept by; none for one that leads to other files, whose changes it would hide."""
+        if isinstance(api.spec, dict):
+            content = json.dumps(api.spec, sort_keys=True).encode()
+        elif _URL.match(api.spec):
+            return api.spec
+        else:
+            path = folder / api.spec
+            self._note(path)
+            try:
+                content = path.read_bytes()
+            except (OSError, ValueError):
+                return None
+        if _REFERENCE_TO_FILE.search(content):
+            return None
+        return f"{folder}:{hashlib.sha256(content).hexdigest()}"
+
+    def _note(self, path: Path) -> None:
+        self.stamps[path] = _stamp(path)
+
+
+class Gateway:
+    """One gateway process on one configuration file. Start it once; then it follows the file until it is
+    stopped.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        connect_to: Mapping[str, str] | None = None,
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        """Nothing is read yet. `connect_to` sends connections for `host:port` elsewhere, as curl's
+        --connect-to.
+        """
+        self._path = path
+        self._connect_to = dict(connect_to or {})
+        self._drain_seconds = drain_seconds
+        self._reader = _Reader()
+        self._lock = threading.Lock()
+        self._engine: _engine.Engine | None = None
+        self._applied = ""
+        self._started_with: dict[str, Any] = {}
+        self._stopping = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    @staticmethod
+    def compile(path: Path, *, connect_to: Mapping[str, str] | None = None) -> Compiled:
+        """Compiles the file with all that it names, without the engine's word on it. Raises
+        ConfigurationError.
+        """
+        return Gateway(path, connect_to=connect_to)._compiled()
+
+    @staticmethod
+    def check(path: Path, *, connect_to: Mapping[str, str] | None = None) -> Compiled:
+        """Compiles the file and has the engine build the result; see `warnings` then. Raises
+        ConfigurationError.
+        """
+        compiled = Gateway.compile(path, connect_to=connect_to)
+        try:
+            _engine.check(compiled.text())
+        except _engine.EngineError as error:
+            raise ConfigurationError(compiled.problems_of(error.problems)) from error
+        return compiled
+
+    def build(self) -> Compiled:
+        """Builds the engine without listening, enough for `call`.
+
+        Raises ConfigurationError.
+        """
+        compiled = self._compiled()
+        text = compiled.text()
+        try:
+            self._engine = _engine.Engine(text)
+        except _engine.EngineError as error:
+            raise ConfigurationError(compiled.problems_of(error.problems)) from error
+        self._applied = text
+        self._started_with = dict(compiled.document["gateway"])
+        return compiled
+
+    def start(self, *, watch: bool = True) -> Compiled:
+        """Builds, listens, and from now on follows the file where `watch` is set.
+
+        Raises ConfigurationError, and OSError where an address cannot be had; nothing is served then.
+        """
+        compiled = self.build()
+        self._built.start()
+        if watch:
+            self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
+            self._watcher.start()
+        return compiled
+
+    @property
+    def listen_addresses(self) -> list[str]:
+        """The bound addresses, `host:port`, in the order of the configuration."""
+        return self._built.listen_addresses()
+
+    @property
+    def metrics_address(self) -> str | None:
+        """The bound address of the metrics, where there is one."""
+        return self._built.metrics_address()
+
+    def call(
+        self,
+        app: str,
+        tool: str,
+        arguments: Mapping[str, Any],
+        headers: Iterable[tuple[str, str]] | Mapping[str, str] = (),
+    ) -> dict[str, Any]:
+        """Calls a tool as a model would: the result object of MCP's tools/call.
+
+        Raises KeyError for an unknown app or tool.
+        """
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        result: dict[str, Any] = json.loads(self._built.call(app, tool, json.dumps(dict(arguments)), pairs))
+        return result
+
+    def reload(self) -> bool:
+        """Applies the file as it is now. Whether it is in force; if not, the problems were logged."""
+        with self._lock:
+            engine = self._built
+            try:
+                compiled = self._compiled()
+                text = compiled.text()
+                if text != self._applied:
+                    self._apply(engine, compiled, text)
+            except ConfigurationError as error:
+                logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
+                _log(logging.ERROR, error.problems)
+                return False
+            return True
+
+    def stop(self, timeout: float | None = None) -> bool:
+        """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
+        did.
+        """
+        self._stopping.set()
+        if self._watcher is not None:
+            self._watcher.join()
+            self._watcher = None
+        return self._built.drain(self._drain_seconds if timeout is None else timeout)
+
+    def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
+        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. Main thread only.
+
+        `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
+        """
+        received: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            received.put(number)
+
+        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+        before = {number: signal.signal(number, note) for number in numbers}
+        try:
+            if ready is not None:
+                ready()
+            while received.get() == signal.SIGHUP:
+                logger.info("reload asked for by SIGHUP")
+                self._reader.forget_documents()
+                self.reload()
+            logger.info("draining for at most %g seconds", self._drain_seconds)
+            if not self.stop():
+                logger.warning("some exchanges did not end in time and were cut off")
+        finally:
+            for number, former in before.items():
+                signal.signal(number, former)
+        return 0
+
+    @property
+    def _built(self) -> _engine.Engine:
+        if self._engine is None:
+            raise RuntimeError("the gateway was not built")
+        return self._engine
+
+    def _compiled(self) -> Compiled:
+        configuration = self._reader.configuration(self._path)
+        problems: list[Problem] = []
+        documents: dict[str, Document] = {}
+        logos: dict[str, bytes] = {}
+        try:
+            documents = self._reader.documents(configuration)
+        except ConfigurationError as error:
+            problems += error.problems
+        try:
+            logos = self._reader.logos(configuration)
+        except ConfigurationError as error:
+            problems += error.problems
+        if problems:
+            raise ConfigurationError(problems)
+        return compile_configuration(
+            configuration, documents, logos=logos, connect_to=self._connect_to, cores=_cores()
+        )
+
+    def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
+        try:
+            engine.apply(text)
+        except _engine.EngineError as error:
+            raise ConfigurationError(compiled.problems_of(error.problems)) from error
+        self._applied = text
+        logger.info("configuration reloaded")
+        _log(logging.WARNING, compiled.warnings)
+        for name in _FIXED_UNTIL_RESTART:
+            if compiled.document["gateway"][name] != self._started_with[name]:
+                logger.warning("gateway.%s has changed, which takes a restart", name)
+
+    def _watch(self) -> None:
+        """Reloads when a file that was read has changed, until the gateway stops.
+
+        Folders are watched, for editors and deployments put a new file in the place of the old. Between
+        events the files are looked at as well, since some file systems tell nothing.
+        """
+        while not self._stopping.is_set():
+            try:
+                self._watch_folders(self._folders())
+            except Exception:
+                # The edge of this thread: whatever went wrong, the next change must still be seen.
+                logger.exception("watching the configuration failed; it goes on")
+                self._stopping.wait(_WATCH_LOOK_MS / 1000)
+
+    def _watch_folders(self, folders: Sequence[Path]) -> None:
+        """Reloads on changes below `folders` until a reload reads from other folders."""
+        changes = watchfiles.watch(
+            *folders,
+            watch_filter=None,
+            debounce=_WATCH_LOOK_MS,
+            step=_WATCH_STEP_MS,
+            stop_event=self._stopping,
+            rust_timeout=_WATCH_LOOK_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+            recursive=False,
+        )
+        for _ in changes:
+            if self._has_changed():
+                self.reload()
+                if self._folders() != folders:
+                    return
+
+    def _folders(self) -> Sequence[Path]:
+        return sorted({folder for path in self._reader.stamps if (folder := path.parent).is_dir()})
+
+    def _has_changed(self) -> bool:
+        with self._lock:
+            changed = {path for path, stamp in self._reader.stamps.items() if _stamp(path) != stamp}
+            # Noted here, so that a file which stays wrong is told once.
+            for path in changed:
+                self._reader.stamps[path] = _stamp(path)
+        return bool(changed)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _log(level: int, problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        logger.log(level, "%s", problem)
