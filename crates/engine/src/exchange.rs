@@ -15,6 +15,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 mod ending;
+mod query;
+#[cfg(test)]
+mod testing;
 
 pub use ending::Ending;
 
@@ -35,7 +38,7 @@ pub struct Exchange {
     pub worker: Rc<Worker>,
     pub generation: Arc<Generation>,
     pub arrival: Arrival,
-    /// Method, URI and headers. Changes to method and headers go upstream; the URI stays the client's.
+    /// Method, URI and headers. Changes to method, query and headers go upstream; the path stays the client's.
     pub request: request::Parts,
     pub body: Body,
     /// The normalised path, without query. Routing, plugins and upstream see this one.
@@ -43,7 +46,7 @@ pub struct Exchange {
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
-    /// Set on the response, whoever makes it, over headers of the same name.
+    /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
     pub record: Record,
 }
@@ -71,9 +74,7 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
         }
     };
     exchange.record.status = response.status().as_u16();
-    for (name, value) in &exchange.response_headers {
-        response.headers_mut().insert(name, value.clone());
-    }
+    exchange.set_response_headers(&mut response);
     Ending::attach(exchange, chain, response)
 }
 
@@ -163,13 +164,25 @@ impl Exchange {
         self.record.consumer = Some(identity.consumer.clone());
         let values = [
             (headers::CONSUMER_USERNAME, Some(&identity.consumer.username)),
-            (headers::CREDENTIAL_IDENTIFIER, Some(&identity.credential)),
+            (headers::CREDENTIAL_IDENTIFIER, identity.credential.as_ref()),
             (headers::CONSUMER_CUSTOM_ID, identity.consumer.custom_id.as_ref()),
             (headers::CONSUMER_GROUP_ID, identity.consumer.group.as_ref()),
         ];
         for (name, value) in values {
             if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
                 self.request.headers.insert(name, value);
+            }
+        }
+    }
+
+    /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
+    /// header (RFC 9110, section 12.5.5), so it is added to.
+    pub fn set_response_headers(&self, response: &mut Response) {
+        for (name, value) in &self.response_headers {
+            if name == header::VARY {
+                response.headers_mut().append(name, value.clone());
+            } else {
+                response.headers_mut().insert(name, value.clone());
             }
         }
     }

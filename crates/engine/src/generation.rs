@@ -25,8 +25,12 @@ pub struct Generation {
 /// A route, ready to run.
 pub struct RouteEntry {
     pub id: Arc<str>,
+    /// The route's name, for metrics; its id where it has none.
+    pub name: Arc<str>,
     /// The first of the route's patterns, for metrics.
     pub uri: Arc<str>,
+    /// The first of the route's hosts, for metrics; empty where it takes any.
+    pub host: Arc<str>,
     pub service: Arc<str>,
     pub operation: Option<Arc<str>>,
     /// Empty: any.
@@ -56,7 +60,8 @@ pub struct Consumer {
 #[derive(Clone)]
 pub struct Identity {
     pub consumer: Arc<Consumer>,
-    pub credential: Arc<str>,
+    /// None where nothing was proven and the caller goes on as an anonymous consumer.
+    pub credential: Option<Arc<str>>,
 }
 
 /// A credential as it was configured, before the consumers that hold them are built.
@@ -281,8 +286,10 @@ impl Builder<'_> {
             },
         };
         Some(RouteEntry {
+            name: route.name.as_deref().map_or_else(|| id.clone(), Arc::from),
             id,
             uri: route.uris.first().map(String::as_str).unwrap_or_default().into(),
+            host: route.hosts.first().map(String::as_str).unwrap_or_default().into(),
             service: route.service.as_deref().or(route.api.as_deref()).unwrap_or_default().into(),
             operation: route.operation.as_deref().map(Arc::from),
             methods,
@@ -337,7 +344,7 @@ impl Consumers {
     /// The holder of the API key with this SHA-256. Digests are compared, so time tells nothing of the key.
     pub fn by_key(&self, digest: &[u8; 32]) -> Option<Identity> {
         let entry = self.keys.get(digest)?;
-        Some(Identity { consumer: self.by_name(&entry.username)?, credential: entry.id.clone() })
+        Some(Identity { consumer: self.by_name(&entry.username)?, credential: Some(entry.id.clone()) })
     }
 
     /// The consumer of this name, once the generation is built.

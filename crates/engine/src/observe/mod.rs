@@ -5,5 +5,5 @@ mod metrics;
 mod record;
 
 pub use access_log::AccessLog;
-pub use metrics::{Metrics, serve_metrics};
+pub use metrics::{Metrics, Serial, serve_metrics};
 pub use record::Record;

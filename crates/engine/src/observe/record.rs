@@ -1,6 +1,7 @@
 //! The record of one exchange: filled on the way, read once at the end by metrics and the access log.
 
 use crate::generation::{Consumer, RouteEntry};
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -34,6 +35,8 @@ pub struct Record {
     pub complete: bool,
     /// The exchange is a step of another, such as a tool call; its own line says so.
     pub tool: Option<Arc<str>>,
+    /// Whether the exchange stands in the metrics already, by whichever `prometheus` plugin came first.
+    pub measured: Cell<bool>,
 }
 
 impl Record {
@@ -57,6 +60,7 @@ impl Record {
             bytes_sent: 0,
             complete: false,
             tool: None,
+            measured: Cell::new(false),
         }
     }
 }

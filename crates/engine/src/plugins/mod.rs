@@ -12,6 +12,9 @@ mod limit_count;
 mod prometheus;
 mod proxy_rewrite;
 mod request_id;
+#[cfg(test)]
+mod testing;
+mod variable;
 
 pub use chain::Chain;
 

@@ -76,6 +76,7 @@ async fn serve(
         return;
     }
     worker.shared.connections.fetch_add(1, Ordering::Relaxed);
+    worker.shared.state.metrics.count_connection();
     let _closed = scopeguard(&worker);
     let limits = worker.generation().limits.clone();
     let arrival = Arrival { client, scheme: "http", port, tool: None };

@@ -46,8 +46,9 @@ impl Worker {
         self.shared.generation.load_full()
     }
 
-    /// Writes the record's line to the access log.
+    /// Counts the exchange and writes its line to the access log.
     pub fn log(&self, record: &Record) {
+        self.shared.state.metrics.count_exchange(record);
         if let Some(log) = &self.shared.access_log {
             log.write(record);
         }

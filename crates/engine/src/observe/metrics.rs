@@ -1,0 +1,142 @@
+//! The metrics of an engine, in the names of Apache APISIX where it has them.
+//!
+//! What every exchange adds to is counted by the worker; what has labels is counted for exchanges whose plugins include
+//! `prometheus`, through handles that each worker thread keeps (see [`series`]). The text is OpenMetrics. There a
+//! counter's name must end in `_total`, so APISIX's counters without that ending are given the type `unknown`.
+
+mod series;
+mod server;
+mod values;
+
+pub use series::Serial;
+pub use server::serve_metrics;
+
+use super::Record;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+use series::Families;
+use std::sync::Arc;
+
+/// All metrics of an engine, kept over swaps.
+pub struct Metrics {
+    registry: Registry,
+    families: Families,
+    requests: Counter,
+    connections: Connections,
+    errors: Family<ErrorLabels, Counter>,
+    tool_calls: Family<ToolLabels, Counter>,
+    access_log_dropped: Counter,
+}
+
+/// Client connections by state. Those that nginx knows and the engine cannot tell (reading, writing, waiting) are left
+/// out.
+struct Connections {
+    active: Gauge,
+    accepted: Gauge,
+    handled: Gauge,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ErrorLabels {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ToolLabels {
+    tool: Arc<str>,
+    route: Arc<str>,
+    code: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StateLabels {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct NodeLabels {
+    hostname: String,
+    version: &'static str,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let families = Families::register(&mut registry);
+        let requests = Counter::default();
+        let help = "Requests that have ended since the start";
+        registry.register("apisix_http_requests", help, requests.clone());
+        let states = Family::<StateLabels, Gauge>::default();
+        let state = |state| states.get_or_create_owned(&StateLabels { state });
+        let connections = Connections {
+            active: state("active"),
+            accepted: state("accepted"),
+            handled: state("handled"),
+        };
+        registry.register("apisix_nginx_http_current_connections", "Client connections by state", states);
+        let node = Family::<NodeLabels, Gauge>::default();
+        let labels = NodeLabels { hostname: hostname(), version: env!("CARGO_PKG_VERSION") };
+        node.get_or_create_owned(&labels).set(1);
+        registry.register("apisix_node_info", "This gateway", node);
+        let errors = Family::default();
+        let help = "Requests that the gateway itself answered with an error, by the error's code";
+        registry.register("toolway_errors", help, Family::clone(&errors));
+        let tool_calls = Family::default();
+        let help = "Calls of tools by the status that their operation answered with";
+        registry.register("toolway_tool_calls", help, Family::clone(&tool_calls));
+        let access_log_dropped = Counter::default();
+        let help = "Lines that the access log lost, because it could not be written as fast as requests ended";
+        registry.register("toolway_access_log_dropped", help, access_log_dropped.clone());
+        Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped }
+    }
+}
+
+impl Metrics {
+    /// Counts an exchange that has ended, whatever its plugins.
+    pub fn count_exchange(&self, record: &Record) {
+        self.requests.inc();
+        if let (Some(tool), Some(route)) = (&record.tool, &record.route) {
+            let labels = ToolLabels { tool: tool.clone(), route: route.id.clone(), code: record.status };
+            self.tool_calls.get_or_create(&labels).inc();
+        }
+    }
+
+    /// Counts an error that the gateway itself answered with.
+    pub fn count_error(&self, code: &'static str) {
+        self.errors.get_or_create(&ErrorLabels { code }).inc();
+    }
+
+    /// Counts a client connection that was accepted.
+    pub fn count_connection(&self) {
+        self.connections.accepted.inc();
+        self.connections.handled.inc();
+    }
+
+    /// Counts the exchange by route, consumer and node, once, however many `prometheus` plugins it meets. `serial` is
+    /// the plugin's own; `prefer_name` labels routes by name.
+    pub fn measure(&self, record: &Record, serial: Serial, prefer_name: bool) {
+        if !record.measured.replace(true) {
+            self.families.measure(record, serial, prefer_name);
+        }
+    }
+
+    /// All metrics as OpenMetrics text. `active` is the number of open client connections, `dropped` the number of lines
+    /// that the access log has lost.
+    pub fn text(&self, active: usize, dropped: u64) -> String {
+        self.connections.active.set(i64::try_from(active).unwrap_or(i64::MAX));
+        self.access_log_dropped.inc_by(dropped.saturating_sub(self.access_log_dropped.get()));
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
+    name.map(|name| name.trim().to_owned()).unwrap_or_default()
+}

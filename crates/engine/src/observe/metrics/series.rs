@@ -1,0 +1,216 @@
+//! What is counted by route, consumer and node, and how a worker finds it without building labels for each request.
+//!
+//! Each thread keeps the handles that it used before, found by the plugin's serial (which is new with each snapshot)
+//! and the names that vary under it. Series are bounded in number: beyond the bound, new ones leave out consumer and
+//! node, of which there may be many.
+
+use super::values::{Latencies, Tally};
+use crate::observe::Record;
+use hashbrown::HashTable;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Combinations of route, consumer and node that are told apart.
+const SERIES: usize = 20_000;
+/// Handles that a thread keeps.
+const KEPT: usize = 8192;
+
+/// Tells one built plugin from every other.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Serial(u64);
+
+impl Serial {
+    /// A serial that was never given out before.
+    pub fn next() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// The metrics with labels.
+pub struct Families {
+    statuses: Family<StatusLabels, Tally>,
+    latencies: Family<LatencyLabels, Latencies>,
+    bandwidth: Family<BandwidthLabels, Tally>,
+    bound: usize,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct StatusLabels {
+    code: u16,
+    route: Arc<str>,
+    matched_uri: Arc<str>,
+    matched_host: Arc<str>,
+    service: Arc<str>,
+    consumer: Arc<str>,
+    node: Arc<str>,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct LatencyLabels {
+    r#type: &'static str,
+    route: Arc<str>,
+    service: Arc<str>,
+    consumer: Arc<str>,
+    node: Arc<str>,
+}
+
+type BandwidthLabels = LatencyLabels;
+
+/// The handles of one combination of labels.
+struct Series {
+    /// By status, in the order in which they first came.
+    statuses: Vec<(u16, Tally)>,
+    /// The labels of the next status.
+    labels: StatusLabels,
+    request: Latencies,
+    upstream: Latencies,
+    apisix: Latencies,
+    ingress: Tally,
+    egress: Tally,
+}
+
+struct Kept {
+    serial: Serial,
+    route: Arc<str>,
+    consumer: Arc<str>,
+    node: Arc<str>,
+    series: Series,
+}
+
+/// What tells series under one plugin apart.
+#[derive(Clone, Copy, Hash)]
+struct Key<'a> {
+    serial: Serial,
+    route: &'a str,
+    consumer: &'a str,
+    node: &'a str,
+}
+
+impl Families {
+    /// Makes the metrics and enters them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let families = Self {
+            statuses: Family::default(),
+            latencies: Family::default(),
+            bandwidth: Family::default(),
+            bound: SERIES,
+        };
+        let help = "Responses by status, route, consumer and node";
+        registry.register("apisix_http_status", help, families.statuses.clone());
+        let help = "Milliseconds that requests took: in all (request), of which until the upstream began to answer \
+                    (upstream), and the rest (apisix)";
+        registry.register("apisix_http_latency", help, families.latencies.clone());
+        let help = "Bytes of bodies, from clients (ingress) and to clients (egress)";
+        registry.register("apisix_bandwidth", help, families.bandwidth.clone());
+        families
+    }
+
+    /// Adds one exchange.
+    pub fn measure(&self, record: &Record, serial: Serial, prefer_name: bool) {
+        thread_local! {
+            static KEPT_SERIES: RefCell<HashTable<Kept>> = const { RefCell::new(HashTable::new()) };
+        }
+        let key = Key {
+            serial,
+            route: record.route.as_ref().map_or("", |route| &route.id),
+            consumer: record.consumer.as_ref().map_or("", |consumer| &consumer.username),
+            node: record.upstream.as_deref().unwrap_or_default(),
+        };
+        let hash = key.hash_value();
+        KEPT_SERIES.with_borrow_mut(|kept| {
+            if let Some(found) = kept.find_mut(hash, |kept| kept.is_of(key)) {
+                found.series.add(record, self);
+                return;
+            }
+            if kept.len() >= KEPT {
+                kept.clear();
+            }
+            let mut series = self.series(record, prefer_name);
+            series.add(record, self);
+            let (route, consumer, node) = (key.route.into(), key.consumer.into(), key.node.into());
+            let new = Kept { serial, route, consumer, node, series };
+            kept.insert_unique(hash, new, |kept| kept.key().hash_value());
+        });
+    }
+
+    fn series(&self, record: &Record, prefer_name: bool) -> Series {
+        let none: Arc<str> = Arc::default();
+        let route = record.route.as_deref();
+        // Three latencies belong to a series.
+        let is_full = self.latencies.len() >= self.bound * 3;
+        let labels = StatusLabels {
+            code: 0,
+            route: route.map_or(&none, |route| if prefer_name { &route.name } else { &route.id }).clone(),
+            matched_uri: route.map_or(&none, |route| &route.uri).clone(),
+            matched_host: route.map_or(&none, |route| &route.host).clone(),
+            service: route.map_or(&none, |route| &route.service).clone(),
+            consumer: match &record.consumer {
+                Some(consumer) if !is_full => consumer.username.clone(),
+                _ => none.clone(),
+            },
+            node: record.upstream.clone().filter(|_| !is_full).unwrap_or(none),
+        };
+        let typed = |r#type| LatencyLabels {
+            r#type,
+            route: labels.route.clone(),
+            service: labels.service.clone(),
+            consumer: labels.consumer.clone(),
+            node: labels.node.clone(),
+        };
+        Series {
+            statuses: Vec::new(),
+            request: self.latencies.get_or_create_owned(&typed("request")),
+            upstream: self.latencies.get_or_create_owned(&typed("upstream")),
+            apisix: self.latencies.get_or_create_owned(&typed("apisix")),
+            ingress: self.bandwidth.get_or_create_owned(&typed("ingress")),
+            egress: self.bandwidth.get_or_create_owned(&typed("egress")),
+            labels,
+        }
+    }
+}
+
+impl Series {
+    fn add(&mut self, record: &Record, families: &Families) {
+        match self.statuses.iter().find(|(code, _)| *code == record.status) {
+            Some((_, status)) => status.add(1),
+            None => {
+                let labels = StatusLabels { code: record.status, ..self.labels.clone() };
+                let status = families.statuses.get_or_create_owned(&labels);
+                status.add(1);
+                self.statuses.push((record.status, status));
+            }
+        }
+        self.request.observe(record.latency);
+        if let Some(upstream) = record.upstream_latency {
+            self.upstream.observe(upstream);
+        }
+        self.apisix.observe(record.latency.saturating_sub(record.upstream_latency.unwrap_or_default()));
+        self.ingress.add(record.bytes_received);
+        self.egress.add(record.bytes_sent);
+    }
+}
+
+impl Kept {
+    fn key(&self) -> Key<'_> {
+        Key { serial: self.serial, route: &self.route, consumer: &self.consumer, node: &self.node }
+    }
+
+    fn is_of(&self, key: Key<'_>) -> bool {
+        let own = self.key();
+        own.serial == key.serial && own.consumer == key.consumer && own.node == key.node && own.route == key.route
+    }
+}
+
+impl Key<'_> {
+    fn hash_value(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish()
+    }
+}

@@ -1,0 +1,301 @@
+//! `key-auth`: recognises a consumer by an API key in a header or a query argument.
+//!
+//! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
+//! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
+
+use super::variable::{arguments, decoded, decodes_to};
+use super::{Build, BuildContext, Flow, Plugin};
+use crate::error::refusal;
+use crate::exchange::Exchange;
+use crate::generation::{Consumers, Identity};
+use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use aws_lc_rs::digest::{SHA256, digest};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// Lets in who presents the API key of a consumer.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The header that the key is taken from. With `Authorization`, a leading `Bearer ` is not part of the key.
+    header: String,
+    /// The query argument that the key is taken from where the header is missing.
+    query: String,
+    /// Whether the key is kept from the upstream. True by default, other than in APISIX.
+    hide_credentials: bool,
+    /// The realm that a refusal names in `WWW-Authenticate`.
+    realm: String,
+    /// The consumer as which callers without a valid key go on; without it they are refused.
+    anonymous_consumer: Option<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            header: "apikey".into(),
+            query: "apikey".into(),
+            hide_credentials: true,
+            realm: "key".into(),
+            anonymous_consumer: None,
+        }
+    }
+}
+
+/// The plugin.
+pub struct KeyAuth {
+    /// One header, as a slice for [`Plugin::credential_headers`].
+    header: [HeaderName; 1],
+    query: String,
+    hide_credentials: bool,
+    challenge: HeaderValue,
+    anonymous_consumer: Option<String>,
+    consumers: Arc<Consumers>,
+}
+
+impl Build for KeyAuth {
+    type Config = Config;
+
+    fn build(config: Config, context: &BuildContext<'_>) -> Result<Self, String> {
+        let header = config.header.parse();
+        let header = header.map_err(|_| format!("header: {:?} is not a valid header name", config.header))?;
+        if config.query.is_empty() {
+            return Err("query: must not be empty".into());
+        }
+        if config.realm.contains(['"', '\\']) {
+            return Err("realm: must not contain quotes or backslashes".into());
+        }
+        let challenge = HeaderValue::from_str(&format!("apikey realm=\"{}\"", config.realm));
+        Ok(Self {
+            header: [header],
+            query: config.query,
+            hide_credentials: config.hide_credentials,
+            challenge: challenge.map_err(|_| "realm: must be printable text")?,
+            anonymous_consumer: config.anonymous_consumer,
+            consumers: context.consumers.clone(),
+        })
+    }
+}
+
+impl Plugin for KeyAuth {
+    fn request(&self, exchange: &mut Exchange) -> Flow {
+        let digest = self.key(exchange).map(|key| digest(&SHA256, &key));
+        let digest: Option<[u8; 32]> = digest.and_then(|digest| digest.as_ref().try_into().ok());
+        let identity = digest.as_ref().and_then(|digest| self.consumers.by_key(digest));
+        let identity = match (identity, &self.anonymous_consumer) {
+            (Some(identity), _) => identity,
+            // The consumers are built after the plugins, so only now is it known whether there is this one.
+            (None, Some(name)) => match self.consumers.by_name(name) {
+                Some(consumer) => Identity { consumer, credential: None },
+                None => {
+                    exchange.record.error = Some("anonymous_consumer_missing");
+                    return self.refuse("Invalid user authorization");
+                }
+            },
+            (None, None) if digest.is_some() => return self.refuse("Invalid API key in request"),
+            (None, None) => return self.refuse("Missing API key in request"),
+        };
+        if self.hide_credentials {
+            self.hide(exchange);
+        }
+        exchange.identity = Some(identity);
+        Flow::Continue
+    }
+
+    fn credential_headers(&self) -> &[HeaderName] {
+        &self.header
+    }
+}
+
+impl KeyAuth {
+    fn key<'a>(&self, exchange: &'a Exchange) -> Option<Cow<'a, [u8]>> {
+        let [name] = &self.header;
+        let value = exchange.request.headers.get(name).map(HeaderValue::as_bytes);
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            return Some(without_scheme(name, value).into());
+        }
+        let (_, value) = arguments(exchange.request.uri.query()?).find(|(name, _)| decodes_to(name, &self.query))?;
+        match decoded(value) {
+            Cow::Borrowed("") => None,
+            Cow::Borrowed(key) => Some(key.as_bytes().into()),
+            Cow::Owned(key) => Some(key.into_bytes().into()),
+        }
+    }
+
+    /// Takes the key out of the request, wherever it stands.
+    fn hide(&self, exchange: &mut Exchange) {
+        let [name] = &self.header;
+        exchange.request.headers.remove(name);
+        let Some(query) = exchange.request.uri.query() else {
+            return;
+        };
+        let is_key = |part: &str| arguments(part).any(|(name, _)| decodes_to(name, &self.query));
+        if query.split('&').any(is_key) {
+            let kept: Vec<_> = query.split('&').filter(|part| !is_key(part)).collect();
+            let kept = kept.join("&");
+            exchange.set_query(&kept);
+        }
+    }
+
+    fn refuse(&self, text: &str) -> Flow {
+        let mut response = refusal(StatusCode::UNAUTHORIZED, text);
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+        Flow::Respond(response)
+    }
+}
+
+/// The key in the value of a header. GPT Actions and others send keys as `Authorization: Bearer <key>`; the scheme's
+/// case does not matter (RFC 9110, section 11.1).
+fn without_scheme<'a>(name: &HeaderName, value: &'a [u8]) -> &'a [u8] {
+    let scheme = b"bearer ";
+    match value.split_at_checked(scheme.len()) {
+        Some((start, key)) if *name == header::AUTHORIZATION && start.eq_ignore_ascii_case(scheme) => {
+            key.trim_ascii()
+        }
+        _ => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::exchange::Exchange;
+    use crate::http::Response;
+    use crate::plugins::testing::{Bench, body, get};
+    use serde_json::{Value, json};
+
+    fn run(config: Value, request: http::request::Builder) -> (Exchange, Option<Response>) {
+        let bench = Bench::new(json!({"key-auth": config}));
+        let mut exchange = bench.exchange(request);
+        let response = bench.run(&mut exchange);
+        (exchange, response)
+    }
+
+    fn username(exchange: &Exchange) -> Option<&str> {
+        exchange.identity.as_ref().map(|identity| &*identity.consumer.username)
+    }
+
+    #[track_caller]
+    fn assert_refused(config: Value, request: http::request::Builder, message: &str) {
+        let (exchange, response) = run(config, request);
+        let response = response.expect("a refusal");
+        assert_eq!(response.status(), 401);
+        assert_eq!(body(&response), json!({"message": message}));
+        assert_eq!(response.headers()["www-authenticate"], "apikey realm=\"key\"");
+        assert!(exchange.identity.is_none());
+    }
+
+    #[test]
+    fn refuses_a_request_without_a_key() {
+        assert_refused(json!({}), get("/"), "Missing API key in request");
+        assert_refused(json!({}), get("/?apikey="), "Missing API key in request");
+        assert_refused(json!({}), get("/").header("apikey", ""), "Missing API key in request");
+        let bearer = get("/").header("Authorization", "Bearer alice-key");
+        assert_refused(json!({}), bearer, "Missing API key in request");
+    }
+
+    #[test]
+    fn refuses_a_key_that_nobody_has() {
+        assert_refused(json!({}), get("/").header("apikey", "alice"), "Invalid API key in request");
+        assert_refused(json!({}), get("/?apikey=alice-keyy"), "Invalid API key in request");
+    }
+
+    #[test]
+    fn recognises_the_consumer_by_the_header_and_hides_the_key() {
+        let (exchange, response) = run(json!({}), get("/?a=1").header("apikey", "alice-key"));
+        assert!(response.is_none());
+        assert_eq!(username(&exchange), Some("alice"));
+        assert_eq!(exchange.identity.as_ref().unwrap().credential.as_deref(), Some("alice-credential"));
+        assert!(!exchange.request.headers.contains_key("apikey"));
+        assert_eq!(exchange.request.uri, "/?a=1");
+    }
+
+    #[test]
+    fn recognises_the_consumer_by_the_query_and_hides_the_key() {
+        let (exchange, _) = run(json!({}), get("/x?a=%31&apik%65y=alice%2Dkey&b&apikey=again"));
+        assert_eq!(username(&exchange), Some("alice"));
+        assert_eq!(exchange.request.uri, "/x?a=%31&b");
+        let (exchange, _) = run(json!({}), get("/x?apikey=alice-key"));
+        assert_eq!(exchange.request.uri, "/x");
+    }
+
+    #[test]
+    fn prefers_the_header_and_hides_the_query_too() {
+        let (exchange, _) = run(json!({}), get("/?apikey=bob-key").header("apikey", "alice-key"));
+        assert_eq!(username(&exchange), Some("alice"));
+        assert_eq!(exchange.request.uri, "/");
+        assert_refused(json!({}), get("/?apikey=alice-key").header("apikey", "x"), "Invalid API key in request");
+    }
+
+    #[test]
+    fn passes_the_key_on_when_told_to() {
+        let request = get("/?apikey=alice-key").header("apikey", "alice-key");
+        let (exchange, _) = run(json!({"hide_credentials": false}), request);
+        assert_eq!(exchange.request.uri, "/?apikey=alice-key");
+        assert_eq!(exchange.request.headers["apikey"], "alice-key");
+    }
+
+    #[test]
+    fn takes_the_key_from_where_the_configuration_says() {
+        let config = json!({"header": "X-Key", "query": "k", "realm": "shop"});
+        assert_eq!(username(&run(config.clone(), get("/").header("x-key", "alice-key")).0), Some("alice"));
+        assert_eq!(username(&run(config.clone(), get("/?k=alice-key")).0), Some("alice"));
+        let (_, response) = run(config, get("/?apikey=alice-key").header("apikey", "alice-key"));
+        assert_eq!(response.expect("a refusal").headers()["www-authenticate"], "apikey realm=\"shop\"");
+    }
+
+    #[test]
+    fn takes_a_bearer_token_from_the_authorization_header() {
+        let config = json!({"header": "Authorization"});
+        for value in ["Bearer alice-key", "bearer  alice-key", "alice-key"] {
+            let (exchange, _) = run(config.clone(), get("/").header("Authorization", value));
+            assert_eq!(username(&exchange), Some("alice"), "{value}");
+            assert!(!exchange.request.headers.contains_key("authorization"));
+        }
+        assert_refused(config, get("/").header("Authorization", "Basic alice-key"), "Invalid API key in request");
+        let other = json!({"header": "x-key"});
+        assert_refused(other, get("/").header("x-key", "Bearer alice-key"), "Invalid API key in request");
+    }
+
+    #[test]
+    fn lets_others_in_as_the_anonymous_consumer() {
+        let config = json!({"anonymous_consumer": "guest"});
+        for request in [get("/"), get("/").header("apikey", "wrong"), get("/?apikey=wrong")] {
+            let (exchange, response) = run(config.clone(), request);
+            assert!(response.is_none());
+            assert_eq!(username(&exchange), Some("guest"));
+            assert!(exchange.identity.as_ref().unwrap().credential.is_none());
+            assert_eq!(exchange.request.uri, "/");
+        }
+        assert_eq!(username(&run(config, get("/").header("apikey", "alice-key")).0), Some("alice"));
+    }
+
+    #[test]
+    fn refuses_where_the_anonymous_consumer_does_not_exist() {
+        let config = json!({"anonymous_consumer": "nobody"});
+        assert_refused(config.clone(), get("/"), "Invalid user authorization");
+        assert_eq!(run(config, get("/")).0.record.error, Some("anonymous_consumer_missing"));
+    }
+
+    #[test]
+    fn tells_the_header_that_a_tool_call_has_to_pass_on() {
+        let bench = Bench::new(json!({"key-auth": {"header": "X-Key"}}));
+        let headers: Vec<_> = bench.chain().credential_headers().cloned().collect();
+        assert_eq!(headers, ["x-key"]);
+    }
+
+    #[test]
+    fn refuses_settings_that_cannot_hold() {
+        let wrong = [
+            (json!({"header": "no such header"}), "not a valid header name"),
+            (json!({"query": ""}), "must not be empty"),
+            (json!({"realm": "a\"b"}), "must not contain quotes"),
+            (json!({"realm": "a\nb"}), "printable"),
+            (json!({"key": "secret"}), "unknown field `key`"),
+        ];
+        for (config, why) in wrong {
+            let message = Bench::problem(json!({"key-auth": config}));
+            assert!(message.contains(why), "{config}: {message}");
+        }
+    }
+}

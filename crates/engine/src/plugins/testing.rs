@@ -1,0 +1,113 @@
+//! What the tests of plugins share: a generation with one route that has the plugins under test, and exchanges on it.
+
+use super::{Chain, Phase};
+use crate::exchange::{Arrival, Exchange};
+use crate::generation::Generation;
+use crate::http::{Body, Response};
+use crate::server::{Shared, Worker};
+use crate::state::State;
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{SHA256, digest};
+use http::request::Builder;
+use serde_json::{Value, json};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+/// A worker whose generation has the consumers alice (of the group staff), bob and guest, and one route.
+pub struct Bench {
+    pub worker: Rc<Worker>,
+    route: String,
+}
+
+impl Bench {
+    pub fn new(plugins: Value) -> Self {
+        Self::on(Arc::default(), "route", plugins)
+    }
+
+    /// The same engine after a swap to a route with the id `route`.
+    pub fn swapped(&self, route: &str, plugins: Value) -> Self {
+        Self::on(self.worker.shared.state.clone(), route, plugins)
+    }
+
+    /// Why these plugins cannot be built.
+    pub fn problem(plugins: Value) -> String {
+        match generation(&Arc::default(), "route", plugins) {
+            Ok(_) => panic!("the plugins were built"),
+            Err(message) => message,
+        }
+    }
+
+    fn on(state: Arc<State>, route: &str, plugins: Value) -> Self {
+        let generation = generation(&state, route, plugins).unwrap_or_else(|message| panic!("{message}"));
+        let shared = Shared {
+            generation: ArcSwap::from_pointee(generation),
+            state,
+            access_log: None,
+            connections: AtomicUsize::new(0),
+        };
+        Self { worker: Worker::new(Arc::new(shared)), route: route.into() }
+    }
+
+    pub fn state(&self) -> &Arc<State> {
+        &self.worker.shared.state
+    }
+
+    /// An exchange that has found its route.
+    pub fn exchange(&self, request: Builder) -> Exchange {
+        let request = request.body(Body::Empty).expect("a valid request");
+        let client = "192.0.2.7:4711".parse().expect("an address");
+        let arrival = Arrival { client, scheme: "http", port: 9080, tool: None };
+        let mut exchange = Exchange::for_test(&self.worker, request, arrival);
+        exchange.route = exchange.generation.routes.get(self.route.as_str()).cloned();
+        exchange.record.route.clone_from(&exchange.route);
+        exchange
+    }
+
+    pub fn chain(&self) -> Chain {
+        self.worker.generation().routes[self.route.as_str()].chain.clone()
+    }
+
+    /// Runs the route's plugins.
+    pub fn run(&self, exchange: &mut Exchange) -> Option<Response> {
+        self.chain().run(Phase::Receive..=Phase::Rewrite, exchange)
+    }
+}
+
+fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generation, String> {
+    let consumer = |name: &str| {
+        let key: String =
+            digest(&SHA256, format!("{name}-key").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": {"key_sha256": key}});
+        json!({"username": name, "group": "staff", "credentials": [credential]})
+    };
+    let snapshot = json!({
+        "version": 1,
+        "gateway": {"listen": [], "workers": 1},
+        "consumers": [consumer("alice"), consumer("bob"), {"username": "guest"}],
+        "routes": [{
+            "id": route,
+            "name": "A route",
+            "uris": ["/*"],
+            "hosts": ["api.example"],
+            "service": "shop",
+            "operation": "listOrders",
+            "plugins": plugins,
+            "target": {"static": {"status": 200}},
+        }],
+    });
+    let built = Generation::from_json(&snapshot.to_string(), state);
+    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+}
+
+pub fn get(uri: &str) -> Builder {
+    http::Request::get(uri)
+}
+
+/// A response's body as JSON.
+pub fn body(response: &Response) -> Value {
+    match response.body() {
+        Body::Bytes(bytes) => serde_json::from_slice(bytes).expect("JSON"),
+        _ => panic!("the body is not in memory"),
+    }
+}
