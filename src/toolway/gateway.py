@@ -17,7 +17,7 @@ import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import watchfiles
@@ -199,12 +199,15 @@ class Gateway:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
         return compiled
 
-    def build(self) -> Compiled:
-        """Builds the engine without listening, enough for `call`.
+    def build(self, *, access_log: bool = True) -> Compiled:
+        """Builds the engine without listening, enough for `call`; on request without an access log.
 
         Raises ConfigurationError.
         """
         compiled = self._compiled()
+        if not access_log:
+            silent = {**compiled.document["gateway"], "access_log": None}
+            compiled = replace(compiled, document={**compiled.document, "gateway": silent})
         text = compiled.text()
         try:
             self._engine = _engine.Engine(text)

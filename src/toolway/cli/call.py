@@ -48,7 +48,8 @@ def call(
     given = dict(_argument(text) for text in arguments or ())
     headers = [_header(text) for text in header or ()]
     gateway = Gateway(file, connect_to=connections(connect_to))
-    compiled = gateway.build()
+    # Standard output is for the answer alone.
+    compiled = gateway.build(access_log=False)
     try:
         result = gateway.call(app, tool, given, headers)
     except KeyError as error:

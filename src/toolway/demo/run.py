@@ -87,7 +87,7 @@ def _run(screen: Screen, stack: ExitStack, *, once: bool, port: int | None, base
     if not once:
         _guide(screen, stage, metrics_port, access_log)
         _wait(screen, process)
-    return 0 if good else 1
+    return 0 if good and not screen.failures else 1
 
 
 def _gateway_port(screen: Screen, wanted: int | None) -> int:

@@ -14,7 +14,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rich.console import Console
 
-WIDTH = 96
+WIDTH = 110
 MOST_LINES = 16
 MOST_ITEMS = 2
 

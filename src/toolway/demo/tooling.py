@@ -8,6 +8,8 @@ the operation's route.
 from __future__ import annotations
 
 import json
+import re
+import textwrap
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
 
 from toolway.demo.play import KEY_HEADER, ORDER, SEARCH, SEARCHES, SPEAKER, Deviation, expect
+from toolway.demo.screen import WIDTH
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -72,7 +75,7 @@ class McpPlay:
         self._screen.request("POST /mcp  tools/list")
         tools = (await client.list_tools()).tools
         names = [tool.name for tool in tools]
-        self._screen.answer(f"{len(tools)} tools", ", ".join(names))
+        self._screen.answer(f"{len(tools)} tools", textwrap.fill(", ".join(names), WIDTH))
         wanted = {"FindSpeakers", "GetSpeakerSessions", "GetSpeakerTopics", "FindSessions", "PlaceOrder"}
         expect(wanted <= set(names), f"{', '.join(sorted(wanted - set(names)))} is a tool")
         expect("GetProduct" not in names, "there is no tool that the app does not select")
@@ -114,6 +117,7 @@ class McpPlay:
         text = _text(result.content)
         self._screen.answer("isError", text, good=False)
         expect("Too many searches" in text, "the model is told that it searches too much")
+        expect(re.search(r"\d+ seconds?", text) is not None, "the model is told how long to wait")
         self._screen.passed("refused, and the model is told to wait")
 
     async def _call(

@@ -128,7 +128,7 @@ class WebPlay:
 
     def _refused(self, refusal: Any, message: str) -> None:
         expect(refusal.get("message") == message, f"the message is {message!r}, {refusal!r}")
-        self._screen.passed(f"refused by the gateway: {message}; the shop has not seen it")
+        self._screen.passed(f"refused by the gateway: {message}")
 
     def _call(
         self,

@@ -65,7 +65,8 @@ def test_the_demo_stays_up_until_it_is_stopped(stop: Callable[[subprocess.Popen[
     process.stdout.close()
     assert process.wait() == 0, "".join(told)
     assert "Import from URL:  https://demo.example/openapi.yaml" in "".join(told)
-    assert rest == "\nStopped.\n"
+    assert rest.endswith("\nStopped.\n")
+    assert "Traceback" not in rest
     assert not is_listening(port)
 
 

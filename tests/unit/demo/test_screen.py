@@ -18,7 +18,7 @@ def test_a_list_is_cut_after_two_items_with_a_note() -> None:
 def test_long_lines_and_long_answers_are_cut() -> None:
     lines = trimmed("\n".join(["x" * 200] * 40))
     assert len(lines) == 17
-    assert lines[0] == "x" * 96 + "..."
+    assert lines[0] == "x" * 110 + "..."
     assert lines[-1] == "... 24 more lines"
 
 
