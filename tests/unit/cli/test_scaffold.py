@@ -54,7 +54,7 @@ def test_control_characters_of_a_document_do_not_spoil_the_file() -> None:
     nasty = replace(DOCUMENT, title="A\x1b[31m\x00 \U0001f600\u2028\n: {", description="d\x07\x85\ud800\nok")
     configuration = loaded(configuration_text("pets\x1b.yaml", nasty))
     assert configuration["apis"][0]["spec"] == "pets.yaml"
-    assert configuration["apps"][0]["description_for_model"] .split() == ["d", "ok"]
+    assert configuration["apps"][0]["description_for_model"].split() == ["d", "ok"]
 
 
 def test_a_document_without_servers_gets_an_upstream() -> None:
