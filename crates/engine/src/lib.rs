@@ -20,6 +20,7 @@ pub mod state;
 pub mod upstream;
 
 mod engine;
+mod near;
 
 pub use engine::{Engine, StartError};
 pub use generation::BuildError;

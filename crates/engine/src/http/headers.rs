@@ -61,6 +61,11 @@ static NEVER_NOMINATED: [HeaderName; 10] = [
     header::ORIGIN,
 ];
 
+/// Whether the header is of one connection or of a message's framing, so that no configuration may change it.
+pub fn is_of_connection(name: &HeaderName) -> bool {
+    HOP_BY_HOP.contains(name) || *name == header::TE || *name == header::CONTENT_LENGTH
+}
+
 /// Removes what belongs to one connection only, and what Connection names (RFC 9110 section 7.6.1).
 ///
 /// `TE: trailers` stays, other transfer codings go. A Connection that names Host, Content-Length, credentials or a

@@ -1,10 +1,10 @@
 //! An app, built for the MCP endpoint: its listing, its tools by name and by former name, and who may speak to it.
 
 use super::listing::Listing;
-use super::near::near;
 use super::origin::Origins;
 use super::request::RequestTemplate;
 use super::schema::InputSchema;
+use crate::near::near;
 use crate::snapshot::{self, App};
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -14,7 +14,6 @@ mod endpoint;
 mod era;
 mod listing;
 mod message;
-mod near;
 mod origin;
 mod outcome;
 mod request;

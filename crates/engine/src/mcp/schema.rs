@@ -2,7 +2,7 @@
 //! words that a model can act on. Patterns run on a linear engine and references never leave the schema, so an argument
 //! cannot cost more time than its size.
 
-use super::near::near;
+use crate::near::near;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};

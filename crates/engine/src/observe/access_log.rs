@@ -76,8 +76,13 @@ impl AccessLog {
             closed: AtomicBool::new(false),
         });
         let seen = shared.clone();
-        let handle = thread::Builder::new().name("access-log".into()).spawn(move || seen.write_out(target))?;
-        let writer = Writer { shared: shared.clone(), thread: handle.thread().clone(), handle: Mutex::new(Some(handle)) };
+        let handle =
+            thread::Builder::new().name("access-log".into()).spawn(move || seen.write_out(target))?;
+        let writer = Writer {
+            shared: shared.clone(),
+            thread: handle.thread().clone(),
+            handle: Mutex::new(Some(handle)),
+        };
         Ok(Self { shared, writer: Arc::new(writer) })
     }
 

@@ -72,11 +72,8 @@ impl Default for Metrics {
         registry.register("apisix_http_requests", help, requests.clone());
         let states = Family::<StateLabels, Gauge>::default();
         let state = |state| states.get_or_create_owned(&StateLabels { state });
-        let connections = Connections {
-            active: state("active"),
-            accepted: state("accepted"),
-            handled: state("handled"),
-        };
+        let connections =
+            Connections { active: state("active"), accepted: state("accepted"), handled: state("handled") };
         registry.register("apisix_nginx_http_current_connections", "Client connections by state", states);
         let node = Family::<NodeLabels, Gauge>::default();
         let labels = NodeLabels { hostname: hostname(), version: env!("CARGO_PKG_VERSION") };
@@ -89,7 +86,8 @@ impl Default for Metrics {
         let help = "Calls of tools by the status that their operation answered with";
         registry.register("toolway_tool_calls", help, Family::clone(&tool_calls));
         let access_log_dropped = Counter::default();
-        let help = "Lines that the access log lost, because it could not be written as fast as requests ended";
+        let help =
+            "Lines that the access log lost, because it could not be written as fast as requests ended";
         registry.register("toolway_access_log_dropped", help, access_log_dropped.clone());
         Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped }
     }
@@ -140,3 +138,6 @@ fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").or_else(|_| std::env::var("HOSTNAME"));
     name.map(|name| name.trim().to_owned()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

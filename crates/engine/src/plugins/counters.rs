@@ -297,7 +297,8 @@ mod tests {
     fn workers_together_are_allowed_no_more_than_the_limit() {
         let (counters, now) = (Counters::default(), Instant::now());
         let allowed: usize = std::thread::scope(|scope| {
-            let worker = || (0..1000).filter(|_| counters.hit(key("a", "x"), 1, 1500, MINUTE, now).allowed).count();
+            let worker =
+                || (0..1000).filter(|_| counters.hit(key("a", "x"), 1, 1500, MINUTE, now).allowed).count();
             let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
             workers.into_iter().map(|worker| worker.join().unwrap()).sum()
         });

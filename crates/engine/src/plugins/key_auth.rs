@@ -8,7 +8,9 @@ use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::generation::{Consumers, Identity};
-use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use crate::http::headers::is_of_connection;
+use ::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
+use ::http::{HeaderName, HeaderValue, StatusCode};
 use aws_lc_rs::digest::{SHA256, digest};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -58,8 +60,13 @@ impl Build for KeyAuth {
     type Config = Config;
 
     fn build(config: Config, context: &BuildContext<'_>) -> Result<Self, String> {
-        let header = config.header.parse();
-        let header = header.map_err(|_| format!("header: {:?} is not a valid header name", config.header))?;
+        let header: HeaderName = config
+            .header
+            .parse()
+            .map_err(|_| format!("header: {:?} is not a valid header name", config.header))?;
+        if is_of_connection(&header) || header == HOST {
+            return Err(format!("header: {header} cannot carry a key, because HTTP itself uses it"));
+        }
         if config.query.is_empty() {
             return Err("query: must not be empty".into());
         }
@@ -115,7 +122,8 @@ impl KeyAuth {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             return Some(without_scheme(name, value).into());
         }
-        let (_, value) = arguments(exchange.request.uri.query()?).find(|(name, _)| decodes_to(name, &self.query))?;
+        let (_, value) =
+            arguments(exchange.request.uri.query()?).find(|(name, _)| decodes_to(name, &self.query))?;
         match decoded(value) {
             Cow::Borrowed("") => None,
             Cow::Borrowed(key) => Some(key.as_bytes().into()),
@@ -140,7 +148,7 @@ impl KeyAuth {
 
     fn refuse(&self, text: &str) -> Flow {
         let mut response = refusal(StatusCode::UNAUTHORIZED, text);
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, self.challenge.clone());
+        response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge.clone());
         Flow::Respond(response)
     }
 }
@@ -150,7 +158,7 @@ impl KeyAuth {
 fn without_scheme<'a>(name: &HeaderName, value: &'a [u8]) -> &'a [u8] {
     let scheme = b"bearer ";
     match value.split_at_checked(scheme.len()) {
-        Some((start, key)) if *name == header::AUTHORIZATION && start.eq_ignore_ascii_case(scheme) => {
+        Some((start, key)) if *name == AUTHORIZATION && start.eq_ignore_ascii_case(scheme) => {
             key.trim_ascii()
         }
         _ => value,
@@ -224,7 +232,11 @@ mod tests {
         let (exchange, _) = run(json!({}), get("/?apikey=bob-key").header("apikey", "alice-key"));
         assert_eq!(username(&exchange), Some("alice"));
         assert_eq!(exchange.request.uri, "/");
-        assert_refused(json!({}), get("/?apikey=alice-key").header("apikey", "x"), "Invalid API key in request");
+        assert_refused(
+            json!({}),
+            get("/?apikey=alice-key").header("apikey", "x"),
+            "Invalid API key in request",
+        );
     }
 
     #[test]
@@ -252,7 +264,11 @@ mod tests {
             assert_eq!(username(&exchange), Some("alice"), "{value}");
             assert!(!exchange.request.headers.contains_key("authorization"));
         }
-        assert_refused(config, get("/").header("Authorization", "Basic alice-key"), "Invalid API key in request");
+        assert_refused(
+            config,
+            get("/").header("Authorization", "Basic alice-key"),
+            "Invalid API key in request",
+        );
         let other = json!({"header": "x-key"});
         assert_refused(other, get("/").header("x-key", "Bearer alice-key"), "Invalid API key in request");
     }
@@ -288,6 +304,8 @@ mod tests {
     fn refuses_settings_that_cannot_hold() {
         let wrong = [
             (json!({"header": "no such header"}), "not a valid header name"),
+            (json!({"header": "Content-Length"}), "cannot carry a key"),
+            (json!({"header": "Host"}), "cannot carry a key"),
             (json!({"query": ""}), "must not be empty"),
             (json!({"realm": "a\"b"}), "must not contain quotes"),
             (json!({"realm": "a\nb"}), "printable"),

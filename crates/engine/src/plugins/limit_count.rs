@@ -52,6 +52,7 @@ pub struct Config {
     group: Option<String>,
     /// Whether requests go on where counting fails. Counting in this process cannot fail, so it changes nothing.
     #[serde(default)]
+    #[expect(dead_code, reason = "there is nothing that it could change yet")]
     allow_degradation: bool,
     /// Whether every answer carries X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (in seconds).
     #[serde(default = "yes")]
@@ -124,8 +125,9 @@ impl Build for LimitCount {
         }
         let rejected_code = Some(config.rejected_code).filter(|code| (200..600).contains(code));
         let rejected_code = rejected_code.and_then(|code| StatusCode::from_u16(code).ok());
-        let rejected_code = rejected_code
-            .ok_or_else(|| format!("rejected_code: must be from 200 to 599, and is {}", config.rejected_code))?;
+        let rejected_code = rejected_code.ok_or_else(|| {
+            format!("rejected_code: must be from 200 to 599, and is {}", config.rejected_code)
+        })?;
         if config.rejected_msg.as_deref() == Some("") || config.group.as_deref() == Some("") {
             return Err("rejected_msg and group must not be empty; leave them out instead".into());
         }
@@ -194,7 +196,9 @@ impl Key {
             KeyType::VarCombination => {
                 let template = Template::parse(&text)?;
                 match template.largest_group() {
-                    Some(group) => Err(format!("${group} stands for nothing here; only variables have a value")),
+                    Some(group) => {
+                        Err(format!("${group} stands for nothing here; only variables have a value"))
+                    }
                     None => Ok(Key::Combination(template)),
                 }
             }
@@ -245,7 +249,9 @@ mod tests {
 
     #[test]
     fn a_refusal_has_the_configured_status_and_text() {
-        let bench = bench(json!({"count": 1, "time_window": 9, "rejected_code": 429, "rejected_msg": "slow \"down\""}));
+        let bench = bench(
+            json!({"count": 1, "time_window": 9, "rejected_code": 429, "rejected_msg": "slow \"down\""}),
+        );
         bench.run(&mut bench.exchange(get("/")));
         let response = bench.run(&mut bench.exchange(get("/"))).expect("a refusal");
         assert_eq!(response.status(), 429);
@@ -339,9 +345,9 @@ mod tests {
     fn refuses_settings_that_cannot_hold() {
         let whole = json!({"count": 1, "time_window": 1});
         let wrong = [
-            (json!({"count": 0}), "nonzero"),
-            (json!({"count": 1.5}), "count"),
-            (json!({"time_window": -1}), "time_window"),
+            (json!({"count": 0}), "expected a nonzero"),
+            (json!({"count": 1.5}), "expected a nonzero"),
+            (json!({"time_window": -1}), "expected a nonzero"),
             (json!({"rejected_code": 600}), "200 to 599"),
             (json!({"rejected_code": 199}), "200 to 599"),
             (json!({"rejected_msg": ""}), "must not be empty"),
@@ -356,7 +362,7 @@ mod tests {
             let mut config = whole.clone();
             config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
             let message = Bench::problem(json!({"limit-count": config}));
-            assert!(message.contains(why) || (why == "count" || why == "time_window"), "{change}: {message}");
+            assert!(message.contains(why), "{change}: {message}");
         }
         assert!(Bench::problem(json!({"limit-count": {"count": 1}})).contains("time_window"));
     }

@@ -13,7 +13,7 @@ mod prometheus;
 mod proxy_rewrite;
 mod request_id;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod variable;
 
 pub use chain::Chain;
@@ -154,4 +154,36 @@ pub fn schemas() -> Value {
         })
         .collect::<serde_json::Map<_, _>>()
         .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_described(schema: &Value, at: &str) {
+        match schema {
+            Value::Object(members) => {
+                for (name, property) in
+                    members.get("properties").and_then(Value::as_object).into_iter().flatten()
+                {
+                    let is_described =
+                        property.get("description").is_some() || property.get("$ref").is_some();
+                    assert!(is_described, "{at}/{name} has no description");
+                }
+                members.iter().for_each(|(name, member)| assert_described(member, &format!("{at}/{name}")));
+            }
+            Value::Array(items) => items.iter().for_each(|item| assert_described(item, at)),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_setting_of_every_plugin_is_described() {
+        for (name, line) in schemas().as_object().unwrap() {
+            let schema = line.get("schema").unwrap();
+            assert!(schema.get("description").is_some(), "{name} has no description");
+            assert_eq!(schema.get("additionalProperties"), Some(&Value::Bool(false)), "{name}");
+            assert_described(schema, name);
+        }
+    }
 }

@@ -6,11 +6,11 @@
 mod headers;
 mod uri;
 
+use self::headers::{HeaderChanges, Headers};
+use self::uri::UriRewrite;
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::refusal;
 use crate::exchange::Exchange;
-use self::headers::{HeaderChanges, Headers};
-use self::uri::UriRewrite;
 use ::http::uri::Authority;
 use ::http::{HeaderValue, Method, StatusCode};
 use schemars::JsonSchema;
@@ -89,7 +89,9 @@ fn method(name: &str) -> Result<Method, String> {
     let method = name.parse::<Method>().map_err(|_| format!("method: {name:?} is not a method"))?;
     match method {
         // The client waits for the body that the answer to its own method has.
-        Method::HEAD => Err("method: HEAD cannot be set, because its answer has no body for the client".into()),
+        Method::HEAD => {
+            Err("method: HEAD cannot be set, because its answer has no body for the client".into())
+        }
         Method::CONNECT => Err("method: CONNECT cannot be sent to an upstream".into()),
         _ if name != name.to_ascii_uppercase() => {
             Err(format!("method: {name:?} must be in upper case, as {:?}", name.to_ascii_uppercase()))

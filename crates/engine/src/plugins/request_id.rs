@@ -6,6 +6,7 @@
 
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
+use crate::http::headers::is_of_connection;
 use ::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -88,7 +89,13 @@ impl Build for RequestId {
     type Config = Config;
 
     fn build(config: Config, _: &BuildContext<'_>) -> Result<Self, String> {
-        let header = config.header_name.parse();
+        let header: HeaderName = config
+            .header_name
+            .parse()
+            .map_err(|_| format!("header_name: {:?} is not a valid header name", config.header_name))?;
+        if is_of_connection(&header) || header == ::http::header::HOST {
+            return Err(format!("header_name: {header} cannot carry an id, because HTTP itself uses it"));
+        }
         let Range { char_set, length } = config.range_id;
         if char_set.len() < 6 || char_set.len() > 256 || !is_sane(char_set.as_bytes(), 256) {
             return Err("range_id.char_set: must have 6 to 256 visible ASCII characters".into());
@@ -97,11 +104,13 @@ impl Build for RequestId {
             return Err(format!("range_id.length: must be from 6 to {LONGEST}, and is {length}"));
         }
         Ok(Self {
-            header: header.map_err(|_| format!("header_name: {:?} is not a valid header name", config.header_name))?,
+            header,
             include_in_response: config.include_in_response,
             maker: match config.algorithm {
                 Algorithm::Uuid => Maker::Uuid,
-                Algorithm::Nanoid => Maker::Choice { alphabet: NANOID_ALPHABET.to_vec(), length: NANOID_LENGTH },
+                Algorithm::Nanoid => {
+                    Maker::Choice { alphabet: NANOID_ALPHABET.to_vec(), length: NANOID_LENGTH }
+                }
                 Algorithm::RangeId => Maker::Choice { alphabet: char_set.into_bytes(), length },
             },
         })
@@ -210,7 +219,9 @@ mod tests {
 
     #[test]
     fn a_uuid_is_of_version_4() {
-        let pattern = regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$").unwrap();
+        let pattern =
+            regex::Regex::new("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$")
+                .unwrap();
         for _ in 0..300 {
             let id = id(json!({"algorithm": "uuid"}));
             assert!(pattern.is_match(&id), "{id}");
@@ -222,7 +233,10 @@ mod tests {
     #[test]
     fn the_other_algorithms_choose_from_their_letters() {
         let nanoid = id(json!({"algorithm": "nanoid"}));
-        assert!(nanoid.len() == 21 && nanoid.bytes().all(|byte| super::NANOID_ALPHABET.contains(&byte)), "{nanoid}");
+        assert!(
+            nanoid.len() == 21 && nanoid.bytes().all(|byte| super::NANOID_ALPHABET.contains(&byte)),
+            "{nanoid}"
+        );
         let range = id(json!({"algorithm": "range_id"}));
         assert!(range.len() == 16 && range.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{range}");
         let config = json!({"algorithm": "range_id", "range_id": {"char_set": "abcdef", "length": 100}});
@@ -275,6 +289,7 @@ mod tests {
     fn refuses_settings_that_cannot_hold() {
         let wrong = [
             (json!({"header_name": "a b"}), "not a valid header name"),
+            (json!({"header_name": "Connection"}), "cannot carry an id"),
             (json!({"algorithm": "snowflake"}), "unknown variant `snowflake`"),
             (json!({"range_id": {"char_set": "abcde"}}), "6 to 256 visible"),
             (json!({"range_id": {"char_set": "abc def"}}), "6 to 256 visible"),

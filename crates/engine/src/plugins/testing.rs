@@ -76,9 +76,13 @@ impl Bench {
 
 fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generation, String> {
     let consumer = |name: &str| {
-        let key: String =
-            digest(&SHA256, format!("{name}-key").as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": {"key_sha256": key}});
+        let key: String = digest(&SHA256, format!("{name}-key").as_bytes())
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let credential =
+            json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": {"key_sha256": key}});
         json!({"username": name, "group": "staff", "credentials": [credential]})
     };
     let snapshot = json!({

@@ -5,6 +5,7 @@
 //! stays percent-encoded, query arguments are decoded, so that two spellings of one value count as one.
 
 use crate::exchange::Exchange;
+use crate::near::near;
 use ::http::{HeaderName, header};
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -60,9 +61,11 @@ impl Variable {
             return header.map(Variable::Header).map_err(|_| format!("${name} names no valid header"));
         }
         let mut message = format!("there is no variable ${name}");
-        match nearest(name) {
+        match near(name, NAMES.iter().map(|(known, _)| *known)) {
             Some(near) => _ = write!(message, "; did you mean ${near}?"),
-            None => message.push_str("; there are $remote_addr, $consumer_name, $uri, $http_<header>, $arg_<name> and others"),
+            None => {
+                message.push_str("; there are $remote_addr, $uri, $http_<header>, $arg_<name> and others")
+            }
         }
         Err(message)
     }
@@ -76,11 +79,14 @@ impl Variable {
             Variable::RequestUri => {
                 buffer.push_str(exchange.request.uri.path_and_query().map_or("/", |uri| uri.as_str()));
             }
-            Variable::Host => buffer.extend(exchange.host().chars().map(|letter| letter.to_ascii_lowercase())),
+            Variable::Host => {
+                buffer.extend(exchange.host().chars().map(|letter| letter.to_ascii_lowercase()))
+            }
             Variable::Method => buffer.push_str(exchange.request.method.as_str()),
             Variable::Scheme => buffer.push_str(exchange.arrival.scheme),
             Variable::ConsumerName => {
-                buffer.push_str(exchange.identity.as_ref().map_or("", |identity| &identity.consumer.username));
+                buffer
+                    .push_str(exchange.identity.as_ref().map_or("", |identity| &identity.consumer.username));
             }
             Variable::ConsumerGroup => {
                 let consumer = exchange.identity.as_ref().map(|identity| &identity.consumer);
@@ -88,7 +94,9 @@ impl Variable {
             }
             Variable::Route => buffer.push_str(exchange.route.as_ref().map_or("", |route| &route.id)),
             Variable::Service => buffer.push_str(exchange.route.as_ref().map_or("", |route| &route.service)),
-            Variable::Argument(name) => write_argument(exchange.request.uri.query().unwrap_or_default(), name, buffer),
+            Variable::Argument(name) => {
+                write_argument(exchange.request.uri.query().unwrap_or_default(), name, buffer)
+            }
             Variable::Header(name) => {
                 if let Some(value) = exchange.request.headers.get(name) {
                     buffer.push_str(&String::from_utf8_lossy(value.as_bytes()));
@@ -140,30 +148,6 @@ pub fn decoded(text: &str) -> std::borrow::Cow<'_, str> {
     let spaced = text.replace('+', " ");
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(&spaced).collect();
     String::from_utf8_lossy(&bytes).into_owned().into()
-}
-
-fn nearest(name: &str) -> Option<&'static str> {
-    let near = NAMES.iter().map(|(known, _)| (distance(known, name), *known)).min()?;
-    (near.0 <= 1 + name.len() / 4).then_some(near.1)
-}
-
-/// The number of letters to add, drop or change (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let mut row: Vec<usize> = (0..=right.chars().count()).collect();
-    for (index, one) in left.chars().enumerate() {
-        let mut diagonal = index;
-        let mut before = index + 1;
-        for (other, cell) in right.chars().zip(row.iter_mut().skip(1)) {
-            let changed = diagonal + usize::from(one != other);
-            diagonal = *cell;
-            *cell = changed.min(before + 1).min(diagonal + 1);
-            before = *cell;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = index + 1;
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// Text with variables in it.
@@ -286,4 +270,118 @@ pub fn with_buffer<T>(work: impl FnOnce(&mut String) -> T) -> T {
     let result = work(&mut buffer);
     BUFFER.set(buffer);
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::testing::{Bench, get};
+    use http::request::Builder;
+    use serde_json::json;
+
+    fn value(name: &str, request: Builder) -> String {
+        let bench = Bench::new(json!({"key-auth": {"anonymous_consumer": "guest"}}));
+        let mut exchange = bench.exchange(request);
+        assert!(bench.run(&mut exchange).is_none());
+        let mut text = String::new();
+        let has_value = Variable::parse(name).unwrap().write(&exchange, &mut text);
+        assert_eq!(has_value, !text.is_empty());
+        text
+    }
+
+    #[test]
+    fn every_variable_has_its_value() {
+        let request = || {
+            let builder = get("/a%20b?x=1%2B+2&x=3&flag&%79=why").header("Host", "API.example:9080");
+            builder
+                .header("apikey", "alice-key")
+                .header("X-Tenant-Id", "t1")
+                .header("Cookie", "a=1; session=s==; b=2")
+        };
+        for (name, expected) in [
+            ("remote_addr", "192.0.2.7"),
+            ("uri", "/a%20b"),
+            ("request_uri", "/a%20b?x=1%2B+2&x=3&flag&%79=why"),
+            ("host", "api.example"),
+            ("method", "GET"),
+            ("request_method", "GET"),
+            ("scheme", "http"),
+            ("consumer_name", "alice"),
+            ("consumer_group_id", "staff"),
+            ("route_id", "route"),
+            ("service_id", "shop"),
+            ("arg_x", "1+ 2"),
+            ("arg_y", "why"),
+            ("arg_flag", ""),
+            ("arg_none", ""),
+            ("http_x_tenant_id", "t1"),
+            ("http_none", ""),
+            ("cookie_session", "s=="),
+            ("cookie_none", ""),
+        ] {
+            assert_eq!(value(name, request()), expected, "{name}");
+        }
+        assert_eq!(value("consumer_group_id", get("/")), "");
+        assert_eq!(value("host", get("/")), "");
+    }
+
+    #[test]
+    fn refuses_unknown_names_and_suggests_near_ones() {
+        for (name, why) in [
+            ("remote_address", "did you mean $remote_addr?"),
+            ("consumername", "did you mean $consumer_name?"),
+            ("upstream_response_time", "there are $remote_addr"),
+            ("arg_", "there is no variable $arg_"),
+            ("", "there is no variable $"),
+            ("http_\u{e9}", "no valid header"),
+        ] {
+            let message = Variable::parse(name).unwrap_err();
+            assert!(message.contains(why), "{name}: {message}");
+        }
+    }
+
+    fn text(template: &str) -> Result<String, String> {
+        let bench = Bench::new(json!({}));
+        let exchange = bench.exchange(get("/p?x=1"));
+        let mut text = String::new();
+        let groups = ["0", "one", "two"];
+        Template::parse(template)?.write(&exchange, |group| groups.get(group).copied(), &mut text);
+        Ok(text)
+    }
+
+    #[test]
+    fn a_template_mixes_text_variables_and_groups() {
+        for (template, expected) in [
+            ("", ""),
+            ("text", "text"),
+            ("$uri", "/p"),
+            ("a${uri}b$arg_x-$method", "a/pb1-GET"),
+            ("$1$2st${1}$3", "onetwostone"),
+            ("100$ $. ${ ${} ${a b}", "100$ $. ${ ${} ${a b}"),
+            ("\\$uri \\$$uri", "$uri $/p"),
+            ("caf\u{e9}$uri", "caf\u{e9}/p"),
+        ] {
+            assert_eq!(text(template).as_deref(), Ok(expected), "{template}");
+        }
+        assert!(text("$nothing").unwrap_err().contains("there is no variable $nothing"));
+    }
+
+    #[test]
+    fn a_template_tells_whether_any_variable_has_a_value() {
+        let bench = Bench::new(json!({}));
+        let exchange = bench.exchange(get("/?x=1"));
+        let resolves = |text| Template::parse(text).unwrap().write(&exchange, |_| None, &mut String::new());
+        assert!(resolves("$arg_none $arg_x"));
+        assert!(!resolves("text $arg_none"));
+    }
+
+    #[test]
+    fn buffers_do_not_meet() {
+        let outer = with_buffer(|outer| {
+            outer.push('a');
+            with_buffer(|inner| assert!(inner.is_empty()));
+            outer.clone()
+        });
+        assert_eq!(outer, "a");
+    }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Combinations of route, consumer and node that are told apart.
-const SERIES: usize = 20_000;
+const SERIES: u64 = 20_000;
 /// Handles that a thread keeps.
 const KEPT: usize = 8192;
 
@@ -37,7 +37,9 @@ pub struct Families {
     statuses: Family<StatusLabels, Tally>,
     latencies: Family<LatencyLabels, Latencies>,
     bandwidth: Family<BandwidthLabels, Tally>,
-    bound: usize,
+    /// How many combinations there are, and may be.
+    combinations: AtomicU64,
+    bound: u64,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -99,6 +101,7 @@ impl Families {
             statuses: Family::default(),
             latencies: Family::default(),
             bandwidth: Family::default(),
+            combinations: AtomicU64::new(0),
             bound: SERIES,
         };
         let help = "Responses by status, route, consumer and node";
@@ -140,37 +143,48 @@ impl Families {
     }
 
     fn series(&self, record: &Record, prefer_name: bool) -> Series {
+        let mut labels = StatusLabels::of(record, prefer_name);
+        let is_known = self.latencies.get(&labels.typed("request")).is_some();
+        if !is_known && self.combinations.fetch_add(1, Ordering::Relaxed) >= self.bound {
+            labels.consumer = Arc::default();
+            labels.node = Arc::default();
+        }
+        Series {
+            statuses: Vec::new(),
+            request: self.latencies.get_or_create_owned(&labels.typed("request")),
+            upstream: self.latencies.get_or_create_owned(&labels.typed("upstream")),
+            apisix: self.latencies.get_or_create_owned(&labels.typed("apisix")),
+            ingress: self.bandwidth.get_or_create_owned(&labels.typed("ingress")),
+            egress: self.bandwidth.get_or_create_owned(&labels.typed("egress")),
+            labels,
+        }
+    }
+}
+
+impl StatusLabels {
+    /// The record's labels, but for the code.
+    fn of(record: &Record, prefer_name: bool) -> Self {
         let none: Arc<str> = Arc::default();
         let route = record.route.as_deref();
-        // Three latencies belong to a series.
-        let is_full = self.latencies.len() >= self.bound * 3;
-        let labels = StatusLabels {
+        Self {
             code: 0,
             route: route.map_or(&none, |route| if prefer_name { &route.name } else { &route.id }).clone(),
             matched_uri: route.map_or(&none, |route| &route.uri).clone(),
             matched_host: route.map_or(&none, |route| &route.host).clone(),
             service: route.map_or(&none, |route| &route.service).clone(),
-            consumer: match &record.consumer {
-                Some(consumer) if !is_full => consumer.username.clone(),
-                _ => none.clone(),
-            },
-            node: record.upstream.clone().filter(|_| !is_full).unwrap_or(none),
-        };
-        let typed = |r#type| LatencyLabels {
+            consumer: record.consumer.as_ref().map_or(&none, |consumer| &consumer.username).clone(),
+            node: record.upstream.clone().unwrap_or(none),
+        }
+    }
+
+    /// The labels of a latency or a bandwidth.
+    fn typed(&self, r#type: &'static str) -> LatencyLabels {
+        LatencyLabels {
             r#type,
-            route: labels.route.clone(),
-            service: labels.service.clone(),
-            consumer: labels.consumer.clone(),
-            node: labels.node.clone(),
-        };
-        Series {
-            statuses: Vec::new(),
-            request: self.latencies.get_or_create_owned(&typed("request")),
-            upstream: self.latencies.get_or_create_owned(&typed("upstream")),
-            apisix: self.latencies.get_or_create_owned(&typed("apisix")),
-            ingress: self.bandwidth.get_or_create_owned(&typed("ingress")),
-            egress: self.bandwidth.get_or_create_owned(&typed("egress")),
-            labels,
+            route: self.route.clone(),
+            service: self.service.clone(),
+            consumer: self.consumer.clone(),
+            node: self.node.clone(),
         }
     }
 }
@@ -203,7 +217,10 @@ impl Kept {
 
     fn is_of(&self, key: Key<'_>) -> bool {
         let own = self.key();
-        own.serial == key.serial && own.consumer == key.consumer && own.node == key.node && own.route == key.route
+        own.serial == key.serial
+            && own.consumer == key.consumer
+            && own.node == key.node
+            && own.route == key.route
     }
 }
 
@@ -212,5 +229,32 @@ impl Key<'_> {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);
         hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prometheus_client::encoding::text::encode;
+
+    #[test]
+    fn beyond_the_bound_consumer_and_node_are_left_out() {
+        let mut registry = Registry::default();
+        let families = Families { bound: 2, ..Families::register(&mut registry) };
+        for node in ["a:1", "b:1", "c:1", "d:1", "a:1"] {
+            let mut record = Record::new("192.0.2.7".parse().unwrap(), http::Method::GET);
+            record.upstream = Some(node.into());
+            families.measure(&record, Serial::next(), false);
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry).unwrap();
+        let line = |node: &str| {
+            let start =
+                "apisix_http_status{code=\"0\",route=\"\",matched_uri=\"\",matched_host=\"\",service=\"\",";
+            let start = format!("{start}consumer=\"\",node=\"{node}\"}} ");
+            text.lines().find_map(|line| line.strip_prefix(&start).map(str::to_owned))
+        };
+        assert_eq!([line("a:1"), line("b:1"), line("c:1")], [Some("2".into()), Some("1".into()), None]);
+        assert_eq!(line(""), Some("2".into()));
     }
 }

@@ -34,8 +34,13 @@ pub fn serve_metrics(
 ) -> io::Result<thread::JoinHandle<()>> {
     listener.set_nonblocking(true)?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let listener = runtime.block_on(async { tokio::net::TcpListener::from_std(listener) })?;
-    thread::Builder::new().name("metrics".into()).spawn(move || runtime.block_on(accept(listener, shared, stop)))
+    let listener = {
+        let _entered = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    thread::Builder::new()
+        .name("metrics".into())
+        .spawn(move || runtime.block_on(accept(listener, shared, stop)))
 }
 
 async fn accept(listener: tokio::net::TcpListener, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {

@@ -1,26 +1,13 @@
 //! The changes to headers: as users write them, checked, and applied to a request.
 
 use crate::exchange::Exchange;
+use crate::http::headers::is_of_connection;
 use crate::plugins::variable::{Part, Template, with_buffer};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
-
-/// Headers that belong to one connection or to the framing of a message (RFC 9110, section 7.6.1; RFC 9112, section 6).
-const OF_THE_HOP: &[&str] = &[
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Changes to headers: either `{"set": {...}, "add": {...}, "remove": [...]}`, or a map of headers to set.
 #[derive(JsonSchema)]
@@ -89,7 +76,9 @@ impl HeaderChanges {
     /// Checks names and values. `groups` is how many groups `regex_uri` has to offer.
     pub fn build(headers: &Headers, groups: usize) -> Result<Self, String> {
         let checked = |members: &BTreeMap<String, Text>| {
-            let members = members.iter().map(|(name, text)| Ok((header_name(name)?, Value::parse(name, text, groups)?)));
+            let members = members
+                .iter()
+                .map(|(name, text)| Ok((header_name(name)?, Value::parse(name, text, groups)?)));
             members.collect::<Result<Vec<_>, String>>()
         };
         match headers {
@@ -140,7 +129,9 @@ impl Value {
             .map_err(|_| format!("headers: the value of {name:?} has characters that no header may have"))?;
         let template = Template::parse(&text).map_err(|why| format!("headers: in {name:?}, {why}"))?;
         if let Some(group) = template.largest_group().filter(|group| *group > groups) {
-            return Err(format!("headers: in {name:?}, ${group} stands for a group that regex_uri does not have"));
+            return Err(format!(
+                "headers: in {name:?}, ${group} stands for a group that regex_uri does not have"
+            ));
         }
         Ok(match template.parts() {
             [] => Value::Fixed(fixed),
@@ -161,11 +152,12 @@ impl Value {
 }
 
 fn header_name(name: &str) -> Result<HeaderName, String> {
-    let parsed: HeaderName = name.parse().map_err(|_| format!("headers: {name:?} is not a valid header name"))?;
+    let parsed: HeaderName =
+        name.parse().map_err(|_| format!("headers: {name:?} is not a valid header name"))?;
     if parsed == ::http::header::HOST {
         return Err("headers: Host cannot be changed here; use `host`".into());
     }
-    match OF_THE_HOP.contains(&parsed.as_str()) {
+    match is_of_connection(&parsed) {
         true => Err(format!("headers: {name:?} belongs to the connection and cannot be changed")),
         false => Ok(parsed),
     }

@@ -45,7 +45,11 @@ fn puts_variables_into_the_path() {
 
 #[test]
 fn what_a_client_puts_into_a_variable_stays_in_its_place() {
-    assert_uri(json!({"uri": "/users/$arg_id"}), "/?id=a/b?c%23%0d%0a+d%C3%A9", "/users/a%2Fb%3Fc%23%0D%0A%20d%C3%A9?id=a/b?c%23%0d%0a+d%C3%A9");
+    assert_uri(
+        json!({"uri": "/users/$arg_id"}),
+        "/?id=a/b?c%23%0d%0a+d%C3%A9",
+        "/users/a%2Fb%3Fc%23%0D%0A%20d%C3%A9?id=a/b?c%23%0d%0a+d%C3%A9",
+    );
     let bench = Bench::new(json!({"proxy-rewrite": {"uri": "/users/$arg_id/x"}}));
     for id in ["..", ".", "%2e%2e", "..%2f..%2fetc", "a%2f..", "..%5cetc"] {
         let response = bench.run(&mut bench.exchange(get(&format!("/?id={id}")))).expect("a refusal");
@@ -62,7 +66,8 @@ fn escapes_what_may_not_stand_in_a_uri() {
 
 #[test]
 fn replaces_what_the_first_matching_expression_matches() {
-    let config = json!({"regex_uri": ["^/old/(.*)/(\\d+)$", "/new/$2/$1", "^/old/", "/other/", "y", "z?q=1"]});
+    let config =
+        json!({"regex_uri": ["^/old/(.*)/(\\d+)$", "/new/$2/$1", "^/old/", "/other/", "y", "z?q=1"]});
     assert_uri(config.clone(), "/old/a/7", "/new/7/a");
     assert_uri(config.clone(), "/old/a?b", "/other/a?b");
     assert_uri(config.clone(), "/xy?b=2", "/xz?q=1&b=2");
@@ -92,7 +97,10 @@ fn a_plain_map_sets_headers() {
     let request = get("/").header("x-a", "client").header("x-a", "again").header("x-b", "kept");
     let headers = run(json!({"headers": {"X-A": "set", "X-N": 7, "X-E": ""}}), request).request.headers;
     assert_eq!(headers.get_all("x-a").iter().collect::<Vec<_>>(), ["set"]);
-    assert_eq!((&headers["x-b"], &headers["x-n"], &headers["x-e"]), (&"kept".parse().unwrap(), &"7".parse().unwrap(), &"".parse().unwrap()));
+    assert_eq!(
+        (&headers["x-b"], &headers["x-n"], &headers["x-e"]),
+        (&"kept".parse().unwrap(), &"7".parse().unwrap(), &"".parse().unwrap())
+    );
 }
 
 #[test]

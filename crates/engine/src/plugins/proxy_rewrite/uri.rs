@@ -1,14 +1,25 @@
 //! The path and query that go upstream: a template, or the first regular expression that matches with its replacement.
 
 use crate::exchange::Exchange;
+use crate::http::path;
 use crate::plugins::variable::{Part, Template, Variable, with_buffer};
 use ::http::uri::PathAndQuery;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::{Captures, Regex};
 
 /// What may not stand in a path or query as it is (RFC 3986, section 3.3). Percent signs are looked at apart.
-const NOT_IN_URI: &AsciiSet =
-    &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'\\').add(b'^').add(b'`').add(b'{').add(b'|').add(b'}');
+const NOT_IN_URI: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
 
 /// What is encoded of a value that a client chose: all but unreserved characters.
 const NOT_IN_VALUE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -38,7 +49,8 @@ impl UriRewrite {
             return Ok(regexes.map_or(UriRewrite::None, UriRewrite::Regex));
         };
         let template = Template::parse(uri).map_err(|why| format!("uri: {why}"))?;
-        if !uri.starts_with('/') && !matches!(template.parts().first(), Some(Part::Variable(first)) if first.is_encoded())
+        if !uri.starts_with('/')
+            && !matches!(template.parts().first(), Some(Part::Variable(first)) if first.is_encoded())
         {
             return Err(format!("uri: {uri:?} must begin with /"));
         }
@@ -69,7 +81,8 @@ impl UriRewrite {
             }),
             UriRewrite::Regex(pairs) => {
                 let path = exchange.path.as_str();
-                let found = pairs.iter().find_map(|(regex, template)| Some((regex.captures(path)?, template)));
+                let found =
+                    pairs.iter().find_map(|(regex, template)| Some((regex.captures(path)?, template)));
                 let Some((captures, template)) = found else {
                     return Ok(Rewritten { uri: None, groups: Vec::new() });
                 };
@@ -80,7 +93,8 @@ impl UriRewrite {
                     buffer.push_str(path.get(end..).unwrap_or_default());
                     finish(buffer, exchange, template)
                 })?;
-                let group = |group: Option<regex::Match<'_>>| group.map_or("", |group| group.as_str()).to_owned();
+                let group =
+                    |group: Option<regex::Match<'_>>| group.map_or("", |group| group.as_str()).to_owned();
                 Ok(Rewritten { uri: Some(uri), groups: captures.iter().map(group).collect() })
             }
         }
@@ -90,7 +104,10 @@ impl UriRewrite {
 fn regexes(pairs: &[String]) -> Result<Vec<(Regex, Template)>, String> {
     let (chunks, rest) = pairs.as_chunks::<2>();
     if !rest.is_empty() || chunks.is_empty() {
-        return Err(format!("regex_uri: must have pairs of an expression and a template, and has {} items", pairs.len()));
+        return Err(format!(
+            "regex_uri: must have pairs of an expression and a template, and has {} items",
+            pairs.len()
+        ));
     }
     let mut built = Vec::with_capacity(chunks.len());
     for [pattern, template] in chunks {
@@ -115,7 +132,9 @@ fn write(template: &Template, exchange: &Exchange, captures: Option<&Captures<'_
             }),
             // Groups are parts of the normalised path, which is encoded already.
             Part::Group(number) => {
-                buffer.push_str(captures.and_then(|groups| groups.get(*number)).map_or("", |group| group.as_str()));
+                buffer.push_str(
+                    captures.and_then(|groups| groups.get(*number)).map_or("", |group| group.as_str()),
+                );
             }
         }
     }
@@ -127,21 +146,18 @@ fn finish(buffer: &mut String, exchange: &Exchange, template: &Template) -> Resu
         buffer.insert(0, '/');
     }
     let has_query_already = template.parts().contains(&Part::Variable(Variable::RequestUri));
-    if let Some(query) = exchange.request.uri.query().filter(|query| !query.is_empty() && !has_query_already) {
+    if let Some(query) = exchange.request.uri.query().filter(|query| !query.is_empty() && !has_query_already)
+    {
         buffer.push(if buffer.contains('?') { '&' } else { '?' });
         buffer.push_str(query);
     }
     let uri = PathAndQuery::try_from(buffer.as_str()).map_err(|_| Invalid)?;
-    match climbs(uri.path()) {
-        true => Err(Invalid),
-        false => Ok(uri),
+    // A value that a client chose may be `..`, in any spelling, and would then lead out of the template's path.
+    let normalised = path::normalise(uri.path()).map_err(|_| Invalid)?;
+    match normalised.matches('/').count() == uri.path().matches('/').count() {
+        true => Ok(uri),
+        false => Err(Invalid),
     }
-}
-
-/// Whether the path has a `.` or `..` segment, in any spelling that an upstream might undo.
-fn climbs(path: &str) -> bool {
-    let has = |path: &str| path.split(['/', '\\']).any(|segment| matches!(segment, "." | ".."));
-    has(path) || (path.contains('%') && has(&percent_decode_str(path).decode_utf8_lossy()))
 }
 
 /// Encodes what may not stand in a URI, as the operator meant it; `%41` stays as it is.
@@ -150,7 +166,8 @@ fn escape(text: &str) -> String {
     let mut pieces = text.split('%');
     escaped.extend(pieces.next().into_iter().flat_map(|first| utf8_percent_encode(first, NOT_IN_URI)));
     for piece in pieces {
-        let is_encoded = piece.as_bytes().first_chunk::<2>().is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit));
+        let is_encoded =
+            piece.as_bytes().first_chunk::<2>().is_some_and(|pair| pair.iter().all(u8::is_ascii_hexdigit));
         escaped.push_str(if is_encoded { "%" } else { "%25" });
         escaped.extend(utf8_percent_encode(piece, NOT_IN_URI));
     }
