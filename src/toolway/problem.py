@@ -1,4 +1,4 @@
-"""A mistake in what a user gave: what is wrong, where, what was expected. All are collected and told at once."""
+"""A mistake in what a user gave: what is wrong, where, what was expected. All are told at once."""
 
 from __future__ import annotations
 
