@@ -43,7 +43,7 @@ test: $(VENV)/.engine $(VENV)/.dev
 	@echo "==> Tests of everything else, against the built engine"
 	@$(BIN)/pytest $(ARGS)
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.engine $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -1,8 +1,8 @@
 """`make bench`: CPU time per request of Toolway beside nginx's bare proxy.
 
-Each server runs alone under load, pinned to the first core; the load generator (wrk) and the upstream share
-the second. Rounds are rotated, and the median of at least three is told. Figures stand on the terminal and, as
-JSON with the machine described, in `benches/results/`.
+Each server runs alone under load, pinned to the first core; the load generator (wrk) and the upstream
+share the second. Rounds are rotated, and the median of at least three is told. Figures stand on the terminal
+and, as JSON with the machine described, in `benches/results/`.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Engine:
     def drain(self, timeout: float) -> bool:
         """Stops accepting, waits at most `timeout` seconds for exchanges to end. Whether all did."""
     def call(self, app: str, tool: str, arguments: str, headers: list[tuple[str, str]]) -> str:
-        """Runs tools/call in process: the result object as JSON text. Raises KeyError for an unknown app or tool."""
+        """Runs tools/call in process: the result as JSON text. Raises KeyError for an unknown app or tool."""
 
 def check(snapshot: str) -> None:
     """Builds `snapshot` and drops it. Raises EngineError."""

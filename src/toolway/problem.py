@@ -1,10 +1,12 @@
-"""A mistake in what a user gave: what is wrong, where, what was expected. Collected, so that all are told at once."""
+"""A mistake in what a user gave: what is wrong, where, what was expected. All are told at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 @dataclass(frozen=True, slots=True)
