@@ -99,7 +99,8 @@ impl AccessLog {
         let Lane { lines, clock } = &mut *lane;
         line::write(record, clock, lines);
         drop(lane);
-        if !self.shared.told.swap(true, Ordering::AcqRel) {
+        // Looked at before it is changed, so that workers do not wrest it from one another for each line.
+        if !self.shared.told.load(Ordering::Acquire) && !self.shared.told.swap(true, Ordering::AcqRel) {
             self.writer.thread.unpark();
         }
     }

@@ -1,7 +1,7 @@
 //! The metrics of an engine, in the names of Apache APISIX where it has them.
 //!
 //! What every exchange adds to is counted by the worker; what has labels is counted for exchanges whose plugins include
-//! `prometheus`, through handles that each worker thread keeps (see [`series`]). The text is OpenMetrics. There a
+//! `prometheus`, through handles that each worker thread keeps (see `series`). The text is OpenMetrics. There a
 //! counter's name must end in `_total`, so APISIX's counters without that ending are given the type `unknown`.
 
 mod series;

@@ -17,6 +17,9 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+/// The error code of a configuration whose anonymous consumer does not exist.
+const ANONYMOUS_MISSING: &str = "anonymous_consumer_missing";
+
 /// Lets in who presents the API key of a consumer.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -96,7 +99,8 @@ impl Plugin for KeyAuth {
             (None, Some(name)) => match self.consumers.by_name(name) {
                 Some(consumer) => Identity { consumer, credential: None },
                 None => {
-                    exchange.record.error = Some("anonymous_consumer_missing");
+                    exchange.record.error = Some(ANONYMOUS_MISSING);
+                    exchange.worker.shared.state.metrics.count_error(ANONYMOUS_MISSING);
                     return self.refuse("Invalid user authorization");
                 }
             },
