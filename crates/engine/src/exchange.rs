@@ -9,7 +9,8 @@ use crate::plugins::{Chain, Phase};
 use crate::server::Worker;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use smallvec::SmallVec;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -46,6 +47,9 @@ pub struct Exchange {
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
+    /// Headers that the upstream does not get. Plugins and tool calls still see them, so that one credential can
+    /// serve a global rule, a route and the exchanges of its tool calls.
+    pub withheld: SmallVec<[HeaderName; 2]>,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
     pub record: Record,
@@ -92,6 +96,7 @@ impl Exchange {
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
+            withheld: SmallVec::new(),
             response_headers: HeaderMap::new(),
             record,
         }

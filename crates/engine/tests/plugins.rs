@@ -175,3 +175,17 @@ async fn metrics_and_access_log_tell_of_every_exchange() {
     assert_eq!((&lines[1]["consumer"], &lines[1]["status"]), (&Value::Null, &json!(401)));
     assert!(!log.contains("alice-key"));
 }
+
+#[tokio::test]
+async fn one_key_serves_a_global_rule_and_a_route_and_is_kept_from_the_upstream() {
+    let gateway = Gateway::start(json!({}), json!({})).await;
+    let mut both: Value =
+        serde_json::from_str(&snapshot(gateway.upstream.address(), json!({"key-auth": {}}), json!({})))
+            .unwrap();
+    both["global_rules"] = json!([{"id": "everywhere", "plugins": {"key-auth": {}}}]);
+    gateway.engine.apply(&both.to_string()).unwrap();
+    let response = gateway.send("GET /shop/orders", "apikey: alice-key\r\n").await;
+    assert_eq!(response.status(), 200);
+    let received = gateway.upstream.received().remove(0);
+    assert_eq!((received.header("apikey"), received.header("x-consumer-username")), (None, Some("alice")));
+}

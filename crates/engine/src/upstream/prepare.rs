@@ -41,6 +41,9 @@ pub fn uri(
 pub fn headers(exchange: &mut Exchange) {
     let request = &mut exchange.request;
     headers::strip_hop_by_hop(&mut request.headers);
+    for name in &exchange.withheld {
+        request.headers.remove(name);
+    }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
     headers::set_forwarded(
