@@ -72,9 +72,11 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     let mut response = match exchange.answer(&mut chain).await {
         Ok(response) => response,
         Err(error) => {
+            worker.report(&error);
+            let response = error.response();
             exchange.record.error = Some(error.kind.code());
-            worker.report(&exchange.record, &error);
-            error.response()
+            exchange.record.error_detail = Some(error.detail);
+            response
         }
     };
     exchange.record.status = response.status().as_u16();

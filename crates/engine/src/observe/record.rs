@@ -23,6 +23,8 @@ pub struct Record {
     pub status: u16,
     /// The error code where the gateway itself answered with an error.
     pub error: Option<&'static str>,
+    /// What exactly went wrong, for operators; clients are not told.
+    pub error_detail: Option<String>,
     /// `host:port` of the node that answered.
     pub upstream: Option<Arc<str>>,
     /// From the first try to the upstream's response head.
@@ -53,6 +55,7 @@ impl Record {
             consumer: None,
             status: 0,
             error: None,
+            error_detail: None,
             upstream: None,
             upstream_latency: None,
             latency: Duration::ZERO,

@@ -54,10 +54,9 @@ impl Worker {
         }
     }
 
-    /// Counts an error; its code also stands in the record.
-    pub fn report(&self, record: &Record, error: &ProxyError) {
+    /// Counts an error, whether the client sees it or another node is tried.
+    pub fn report(&self, error: &ProxyError) {
         self.shared.state.metrics.count_error(error.kind.code());
-        let _ = record;
     }
 }
 

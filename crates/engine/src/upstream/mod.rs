@@ -80,7 +80,7 @@ pub async fn send(
         attempts -= 1;
         match connection(exchange, upstream, node).await {
             Ok(connection) => break connection,
-            Err(error) if error.retry && attempts > 0 => exchange.worker.report(&exchange.record, &error),
+            Err(error) if error.retry && attempts > 0 => exchange.worker.report(&error),
             Err(error) => return Err(error),
         }
     };

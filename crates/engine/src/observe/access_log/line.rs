@@ -38,6 +38,7 @@ struct Line<'a> {
     upstream_latency_ms: Option<f64>,
     request_id: Option<&'a str>,
     error: Option<&'static str>,
+    error_detail: Option<&'a str>,
     tool: Option<&'a str>,
     complete: bool,
 }
@@ -63,6 +64,7 @@ pub fn write(record: &Record, clock: &mut Clock, lines: &mut Vec<u8>) {
         upstream_latency_ms: record.upstream_latency.map(milliseconds),
         request_id: record.request_id.as_deref(),
         error: record.error,
+        error_detail: record.error_detail.as_deref(),
         tool: record.tool.as_deref(),
         complete: record.complete,
     };
