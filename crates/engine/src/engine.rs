@@ -4,7 +4,7 @@ use crate::exchange::Arrival;
 use crate::generation::{BuildError, Generation};
 use crate::mcp;
 use crate::observe::{AccessLog, serve_metrics};
-use crate::server::{Shared, WorkerThread, bind, run_once};
+use crate::server::{Listener, Shared, WorkerThread, bind, run_once};
 use crate::snapshot::{Gateway, Snapshot};
 use crate::state::State;
 use ::http::HeaderMap;
@@ -29,6 +29,7 @@ struct Running {
     stop: watch::Sender<bool>,
     stop_metrics: watch::Sender<bool>,
     listen: Vec<SocketAddr>,
+    tls_listen: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
 }
 
@@ -74,15 +75,9 @@ impl Engine {
             return Err(StartError::Started);
         }
         let workers = self.gateway.workers.max(1);
-        let mut sockets: Vec<Vec<TcpListener>> = (0..workers).map(|_| Vec::new()).collect();
-        let mut listen = Vec::new();
-        for address in &self.gateway.listen {
-            let bound = bind(address, workers)?;
-            listen.extend(bound.first().map(TcpListener::local_addr).transpose()?);
-            for (sockets, listener) in sockets.iter_mut().zip(bound) {
-                sockets.push(listener);
-            }
-        }
+        let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
+        let listen = listen_on(&self.gateway.listen, false, &mut sockets)?;
+        let tls_listen = listen_on(&self.gateway.tls_listen, true, &mut sockets)?;
         let metrics = self.gateway.metrics.as_deref().map(|address| bind(address, 1)).transpose()?;
         let metrics = metrics.and_then(|mut listeners| listeners.pop());
         let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -102,6 +97,7 @@ impl Engine {
             stop,
             stop_metrics,
             listen,
+            tls_listen,
             metrics: metrics_address,
         });
         Ok(())
@@ -110,6 +106,11 @@ impl Engine {
     /// The addresses that are listened on, in the order of `gateway.listen`.
     pub fn listen_addresses(&self) -> Vec<SocketAddr> {
         self.running().as_ref().map(|running| running.listen.clone()).unwrap_or_default()
+    }
+
+    /// The addresses of TLS listeners, in the order of `gateway.tls_listen`.
+    pub fn tls_listen_addresses(&self) -> Vec<SocketAddr> {
+        self.running().as_ref().map(|running| running.tls_listen.clone()).unwrap_or_default()
     }
 
     /// The address that metrics are served on.
@@ -176,6 +177,7 @@ impl Engine {
             client: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             scheme: "http",
             port: 0,
+            tls: None,
             tool: None,
         };
         run_once(self.shared.clone(), |worker| async move {
@@ -187,4 +189,21 @@ impl Engine {
         // The lock guards no invariant that a panic could break.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Binds each address once for each worker, whose list of listeners grows by it. Gives the bound addresses.
+fn listen_on(
+    addresses: &[String],
+    is_tls: bool,
+    workers: &mut [Vec<Listener>],
+) -> io::Result<Vec<SocketAddr>> {
+    let mut listen = Vec::with_capacity(addresses.len());
+    for address in addresses {
+        let bound = bind(address, workers.len())?;
+        listen.extend(bound.first().map(TcpListener::local_addr).transpose()?);
+        for (listeners, socket) in workers.iter_mut().zip(bound) {
+            listeners.push(Listener { socket, is_tls });
+        }
+    }
+    Ok(listen)
 }

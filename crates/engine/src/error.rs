@@ -21,6 +21,7 @@ pub enum Kind {
     Framing(FramingError),
     Path(PathError),
     BadRequest,
+    Misdirected,
     RouteNotFound,
     MethodNotImplemented,
     BodyTooLarge,
@@ -66,6 +67,7 @@ impl Kind {
             Kind::Framing(error) => error.code(),
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
+            Kind::Misdirected => "misdirected_request",
             Kind::RouteNotFound => "route_not_found",
             Kind::MethodNotImplemented => "method_not_implemented",
             Kind::BodyTooLarge => "body_too_large",
@@ -87,6 +89,7 @@ impl Kind {
             Kind::Framing(_)
             | Kind::Path(_)
             | Kind::BadRequest
+            | Kind::Misdirected
             | Kind::RouteNotFound
             | Kind::MethodNotImplemented
             | Kind::BodyTooLarge
@@ -100,6 +103,7 @@ impl Kind {
         match self {
             Kind::Framing(error) => error.status(),
             Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
+            Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -115,6 +119,7 @@ impl Kind {
     const fn message(self) -> &'static str {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
+            Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",

@@ -7,6 +7,7 @@ use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::{Chain, Phase};
 use crate::server::Worker;
+use crate::server::tls::TlsSession;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
@@ -30,6 +31,8 @@ pub struct Arrival {
     pub scheme: &'static str,
     /// The listener's port, for X-Forwarded-Port.
     pub port: u16,
+    /// The connection's TLS, where it has any.
+    pub tls: Option<Arc<TlsSession>>,
     /// Set for a tool call: its route is known, and the tool's name goes into the log.
     pub tool: Option<(Arc<RouteEntry>, Arc<str>)>,
 }
@@ -88,6 +91,7 @@ impl Exchange {
     fn new(worker: &Rc<Worker>, request: request::Parts, body: Body, arrival: Arrival) -> Self {
         let mut record = Record::new(arrival.client.ip(), request.method.clone());
         record.tool = arrival.tool.as_ref().map(|(_, name)| name.clone());
+        record.tls = arrival.tls.as_ref().map(|tls| tls.version);
         Self {
             worker: worker.clone(),
             generation: worker.generation(),
@@ -145,8 +149,24 @@ impl Exchange {
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
+        self.check_name()?;
         headers::strip_identity(&mut self.request.headers);
         Ok(())
+    }
+
+    /// A connection that was made for one server name may carry requests for another, but not for one that demands
+    /// another certificate of its clients (RFC 9110 section 15.5.20).
+    fn check_name(&self) -> Result<(), ProxyError> {
+        let Some(tls) = self.arrival.tls.as_ref().filter(|_| self.arrival.tool.is_none()) else {
+            return Ok(());
+        };
+        match self.generation.tls.demand(&self.record.host) {
+            Some(demand) if tls.demand != Some(demand) => {
+                let detail = "the connection was made without the client certificate that this host demands";
+                Err(ProxyError::new(Kind::Misdirected, detail))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn find_route(&self, generation: &Generation) -> Option<Arc<RouteEntry>> {

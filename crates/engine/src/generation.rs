@@ -4,6 +4,7 @@
 use crate::mcp::McpApp;
 use crate::plugins::{BuildContext, Chain, Place};
 use crate::router::{Router, RouterBuilder};
+use crate::server::tls::TlsTable;
 use crate::snapshot::{self, Limits, Snapshot};
 use crate::state::State;
 use crate::upstream::Upstream;
@@ -20,6 +21,7 @@ pub struct Generation {
     pub routes: HashMap<Arc<str>, Arc<RouteEntry>>,
     pub global: Chain,
     pub apps: HashMap<Arc<str>, Arc<McpApp>>,
+    pub tls: Arc<TlsTable>,
 }
 
 /// A route, ready to run.
@@ -148,7 +150,15 @@ impl Builder<'_> {
             routes,
             global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),
             apps,
+            tls: self.tls(snapshot),
         }
+    }
+
+    fn tls(&mut self, snapshot: &Snapshot) -> Arc<TlsTable> {
+        let problems = &mut self.problems;
+        Arc::new(TlsTable::build(&snapshot.ssls, &self.state.tickets, &mut |(at, why)| {
+            problems.push((format!("/ssls{at}"), why));
+        }))
     }
 
     fn problem(&mut self, at: String, why: impl Into<String>) {
@@ -209,11 +219,11 @@ impl Builder<'_> {
     fn upstreams(&mut self, snapshot: &Snapshot) -> HashMap<String, Arc<Upstream>> {
         let mut upstreams = HashMap::with_capacity(snapshot.upstreams.len());
         for (index, definition) in snapshot.upstreams.iter().enumerate() {
-            match Upstream::build(definition) {
+            match Upstream::build(definition, self.state) {
                 Ok(upstream) => {
                     upstreams.insert(definition.id.clone(), Arc::new(upstream));
                 }
-                Err(why) => self.problem(format!("/upstreams/{index}"), why),
+                Err((at, why)) => self.problem(format!("/upstreams/{index}{at}"), why),
             }
         }
         upstreams

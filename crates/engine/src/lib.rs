@@ -17,6 +17,7 @@ pub mod router;
 pub mod server;
 pub mod snapshot;
 pub mod state;
+pub mod tls;
 pub mod upstream;
 
 mod engine;

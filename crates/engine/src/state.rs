@@ -1,11 +1,16 @@
-//! What outlives a swap of the snapshot: counters and metrics, keyed by stable ids. Pools live with their worker.
+//! What outlives a swap of the snapshot: counters and metrics, keyed by stable ids, and what TLS
+//! sessions are resumed by. Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::plugins::counters::Counters;
+use crate::server::tls::Tickets;
+use crate::upstream::TlsClients;
 
 /// Shared by all workers and all generations of one engine.
 #[derive(Default)]
 pub struct State {
     pub counters: Counters,
     pub metrics: Metrics,
+    pub tickets: Tickets,
+    pub tls_clients: TlsClients,
 }

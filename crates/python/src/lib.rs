@@ -35,6 +35,10 @@ impl Engine {
         self.0.listen_addresses().iter().map(ToString::to_string).collect()
     }
 
+    fn tls_listen_addresses(&self) -> Vec<String> {
+        self.0.tls_listen_addresses().iter().map(ToString::to_string).collect()
+    }
+
     fn metrics_address(&self) -> Option<String> {
         self.0.metrics_address().map(|address| address.to_string())
     }

@@ -1,10 +1,11 @@
 //! One body type for everything that passes: nothing, bytes in memory, a stream from a peer, or any of these watched.
 
+use super::headers;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,6 +29,19 @@ impl Body {
     /// A body that streams from `inner`.
     pub fn stream(inner: impl http_body::Body<Data = Bytes, Error = BoxError> + 'static) -> Self {
         Body::Stream(Box::pin(inner))
+    }
+}
+
+/// Trailers without what only the gateway may say and without what belongs to one hop: a recipient may take them for
+/// headers (RFC 9110 section 6.5.1).
+fn without_claims(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            headers::strip_hop_by_hop(&mut trailers);
+            headers::strip_claims(&mut trailers);
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
     }
 }
 
@@ -64,7 +78,10 @@ impl http_body::Body for Body {
                 *self = Body::Empty;
                 Poll::Ready(if bytes.is_empty() { None } else { Some(Ok(Frame::data(bytes))) })
             }
-            Body::Incoming(incoming) => Pin::new(incoming).poll_frame(context).map_err(Into::into),
+            Body::Incoming(incoming) => {
+                let frame = ready!(Pin::new(incoming).poll_frame(context));
+                Poll::Ready(frame.map(|frame| frame.map(without_claims).map_err(Into::into)))
+            }
             Body::Stream(stream) => stream.as_mut().poll_frame(context),
         }
     }

@@ -25,14 +25,13 @@ pub const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credent
 pub const CONSUMER_GROUP_ID: HeaderName = HeaderName::from_static("x-consumer-group-id");
 
 /// What ends at this hop whether or not Connection names it (RFC 9110 section 7.6.1). TE is looked at on its own.
-/// Expect is among them because the server has answered `100-continue` itself by the time a body is forwarded.
-static HOP_BY_HOP: [HeaderName; 10] = [
+/// Trailer stays: it says which fields follow the body, and they are passed on. Expect is among them because the server has answered `100-continue` itself by the time a body is forwarded.
+static HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     KEEP_ALIVE,
     PROXY_CONNECTION,
     header::PROXY_AUTHENTICATE,
     header::PROXY_AUTHORIZATION,
-    header::TRAILER,
     header::TRANSFER_ENCODING,
     header::UPGRADE,
     HTTP2_SETTINGS,
@@ -119,6 +118,15 @@ pub fn strip_identity(headers: &mut HeaderMap) {
         headers.remove(name);
     }
     strip_shadows(headers, &IDENTITY);
+}
+
+/// Removes both who is calling and where the request came from.
+pub fn strip_claims(headers: &mut HeaderMap) {
+    strip_identity(headers);
+    for name in &FORWARDED {
+        headers.remove(name);
+    }
+    strip_shadows(headers, &FORWARDED);
 }
 
 /// Says where a request came from, in place of anything that the client said about it.
@@ -208,7 +216,6 @@ mod tests {
             ("proxy-connection", "keep-alive"),
             ("proxy-authenticate", "Basic"),
             ("proxy-authorization", "Basic eDp5"),
-            ("trailer", "x-sum"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "h2c"),
             ("http2-settings", "AAMAAABkAAQ"),

@@ -37,6 +37,8 @@ pub struct Record {
     pub complete: bool,
     /// The exchange is a step of another, such as a tool call; its own line says so.
     pub tool: Option<Arc<str>>,
+    /// The version of TLS that the client spoke; none without TLS.
+    pub tls: Option<&'static str>,
     /// Whether the exchange stands in the metrics already, by whichever `prometheus` plugin came first.
     pub measured: Cell<bool>,
 }
@@ -63,6 +65,7 @@ impl Record {
             bytes_sent: 0,
             complete: false,
             tool: None,
+            tls: None,
             measured: Cell::new(false),
         }
     }

@@ -1,20 +1,18 @@
-//! Client connections: accepted, spoken HTTP/1.1 on, and brought to an end when the worker stops.
+//! Client connections: accepted, secured where the listener says so, spoken HTTP on, and brought to an end when the
+//! worker stops.
 
+use super::activity::GRACE;
+use super::listener::Listener;
 use super::worker::Worker;
-use crate::exchange::{self, Arrival};
-use crate::http::Body;
-use ::http::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
+use super::{http1, http2, opening, tls};
+use crate::exchange::Arrival;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -23,18 +21,22 @@ use tokio::task::JoinSet;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Accepts connections until `stop` turns true, then waits for the open ones to finish.
-pub async fn accept(worker: Rc<Worker>, listener: std::net::TcpListener, stop: watch::Receiver<bool>) {
+pub async fn accept(worker: Rc<Worker>, listener: Listener, stop: watch::Receiver<bool>) {
     let mut stopping = stop.clone();
-    let (Ok(address), Ok(listener)) = (listener.local_addr(), TcpListener::from_std(listener)) else {
+    let Listener { socket, is_tls } = listener;
+    let (Ok(address), Ok(listener)) = (socket.local_addr(), TcpListener::from_std(socket)) else {
         return;
+    };
+    let begin = |stream, client| {
+        let scheme = if is_tls { "https" } else { "http" };
+        let arrival = Arrival { client, scheme, port: address.port(), tls: None, tool: None };
+        serve(worker.clone(), stream, arrival, stop.clone())
     };
     let mut open = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    open.spawn_local(serve(worker.clone(), stream, client, address.port(), stop.clone()));
-                }
+                Ok((stream, client)) => drop(open.spawn_local(begin(stream, client))),
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
@@ -44,7 +46,7 @@ pub async fn accept(worker: Rc<Worker>, listener: std::net::TcpListener, stop: w
     }
     // The queue of the kernel is taken over, so that nobody who connected in time is turned away.
     while let Some(Ok((stream, client))) = now_or_never(listener.accept()).await {
-        open.spawn_local(serve(worker.clone(), stream, client, address.port(), stop.clone()));
+        open.spawn_local(begin(stream, client));
     }
     drop(listener);
     while open.join_next().await.is_some() {}
@@ -65,48 +67,66 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn serve(
-    worker: Rc<Worker>,
-    stream: TcpStream,
-    client: SocketAddr,
-    port: u16,
-    mut stop: watch::Receiver<bool>,
-) {
+async fn serve(worker: Rc<Worker>, stream: TcpStream, mut arrival: Arrival, stop: watch::Receiver<bool>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
     worker.shared.connections.fetch_add(1, Ordering::Relaxed);
     worker.shared.state.metrics.count_connection();
-    let _closed = scopeguard(&worker);
-    let limits = worker.generation().limits.clone();
-    let arrival = Arrival { client, scheme: "http", port, tool: None };
-    let service = service_fn(|request: Request<Incoming>| {
-        let (worker, arrival) = (worker.clone(), arrival.clone());
-        async move { Ok::<_, Infallible>(exchange::run(&worker, request.map(Body::from_incoming), arrival).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
-        .max_buf_size(limits.head_bytes.max(8192))
-        .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    // What goes wrong here is the client's affair (it went away, or sent no HTTP); hyper has answered what it could.
-    tokio::select! {
-        _ = connection.as_mut() => {}
-        _ = stop.wait_for(|stop| *stop) => {
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
-        }
+    let _closed = Closed(worker.clone());
+    if arrival.scheme == "http" {
+        return converse(worker, stream, arrival, stop).await;
+    }
+    let generation = worker.generation();
+    let limit = Duration::from_millis(generation.limits.handshake_timeout_ms);
+    // Only the table is held on to, so that an old generation does not wait for slow handshakes.
+    let table = generation.tls.clone();
+    drop(generation);
+    let Ok((stream, session)) = tls::accept(stream, &table, limit, &worker.handshakes).await else {
+        return;
+    };
+    drop(table);
+    let is_http2 = session.is_http2;
+    arrival.tls = Some(Arc::new(session));
+    if is_http2 {
+        http2::serve(worker, stream, arrival, stop).await;
+    } else {
+        converse(worker, stream, arrival, stop).await;
     }
 }
 
-fn scopeguard(worker: &Rc<Worker>) -> impl Drop + use<> {
-    struct Closed(Rc<Worker>);
-    impl Drop for Closed {
-        fn drop(&mut self) {
-            self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
-        }
+/// Speaks the version of HTTP that the client's first bytes are of.
+async fn converse<S>(worker: Rc<Worker>, stream: S, arrival: Arrival, mut stop: watch::Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let limit = Duration::from_millis(worker.generation().limits.head_timeout_ms);
+    let drained = async {
+        let _ = stop.wait_for(|stop| *stop).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    // What goes wrong here is the client's affair: it said nothing, or not in time.
+    let opened = tokio::select! {
+        biased;
+        opened = tokio::time::timeout(limit, opening::open(stream)) => opened,
+        () = drained => return,
+    };
+    let Ok(Ok(Some((stream, is_http2)))) = opened else {
+        return;
+    };
+    // Over TLS the version is agreed on in the handshake (RFC 9113 section 3.2).
+    if is_http2 && arrival.tls.is_none() {
+        http2::serve(worker, stream, arrival, stop).await;
+    } else {
+        http1::serve(worker, stream, arrival, stop).await;
     }
-    Closed(worker.clone())
+}
+
+/// Counts the connection out, whatever became of it.
+struct Closed(Rc<Worker>);
+
+impl Drop for Closed {
+    fn drop(&mut self) {
+        self.0.shared.connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }

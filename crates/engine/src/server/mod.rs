@@ -1,9 +1,14 @@
 //! Listeners and workers. Each worker is a thread with its own runtime, listener, connections and pool: on the request
 //! path workers share only the current generation, which they read, and counters.
 
+mod activity;
 mod connection;
+mod http1;
+mod http2;
 mod listener;
+mod opening;
+pub mod tls;
 mod worker;
 
-pub use listener::bind;
+pub use listener::{Listener, bind};
 pub use worker::{Shared, Worker, WorkerThread, run_once};

@@ -1,6 +1,7 @@
 //! A worker: one thread, one current-thread runtime, its own listeners and pool.
 
 use super::connection;
+use super::listener::Listener;
 use crate::error::ProxyError;
 use crate::generation::Generation;
 use crate::observe::{AccessLog, Record};
@@ -8,14 +9,13 @@ use crate::state::State;
 use crate::upstream::Pool;
 use arc_swap::ArcSwap;
 use std::future::Future;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use std::{io, thread};
 use tokio::runtime;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
 /// How often idle upstream connections are looked through.
@@ -34,11 +34,14 @@ pub struct Shared {
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    /// One turn for each TLS handshake under way.
+    pub handshakes: Semaphore,
 }
 
 impl Worker {
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
-        Rc::new(Self { shared, pool: Pool::default() })
+        let handshakes = Semaphore::new(shared.generation.load().limits.handshakes.max(1));
+        Rc::new(Self { shared, pool: Pool::default(), handshakes })
     }
 
     /// The generation that new exchanges run on.
@@ -70,7 +73,7 @@ impl WorkerThread {
     pub fn start(
         index: usize,
         shared: Arc<Shared>,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<Listener>,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         let runtime = current_thread()?;
@@ -100,7 +103,7 @@ fn current_thread() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 
-async fn serve(worker: Rc<Worker>, listeners: Vec<TcpListener>, mut stop: watch::Receiver<bool>) {
+async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Receiver<bool>) {
     let sweeper = worker.clone();
     let sweep = tokio::task::spawn_local(async move {
         loop {

@@ -9,6 +9,7 @@ mod app;
 mod consumer;
 mod gateway;
 mod route;
+mod ssl;
 mod upstream;
 
 pub use app::{
@@ -17,7 +18,8 @@ pub use app::{
 pub use consumer::{Consumer, Credential};
 pub use gateway::{Gateway, Limits};
 pub use route::{Route, StaticResponse, Target};
-pub use upstream::{Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition};
+pub use ssl::{Certificate, ClientAuthentication, PrivateKey, Ssl, TlsProtocol};
+pub use upstream::{Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition, UpstreamTls};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +47,9 @@ pub struct Snapshot {
     pub global_rules: Vec<GlobalRule>,
     #[serde(default)]
     pub apps: Vec<App>,
+    /// What the TLS listeners show, by server name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ssls: Vec<Ssl>,
 }
 
 /// A named set of plugins that always run.

@@ -1,5 +1,6 @@
 //! Upstreams: named sets of nodes, with how to choose one and how to speak to it.
 
+use super::Certificate;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -19,6 +20,21 @@ pub struct UpstreamDefinition {
     pub keepalive: Keepalive,
     /// Whether the upstream's certificate is checked, for `https`.
     pub tls_verify: bool,
+    /// What else TLS needs; absent: the system's authorities and no certificate of the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<UpstreamTls>,
+}
+
+/// TLS towards an upstream, beyond whether its certificate is checked.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct UpstreamTls {
+    /// PEM of the authorities that are believed instead of the system's.
+    #[serde(default)]
+    pub ca: Option<String>,
+    /// What the gateway shows where the upstream asks for a certificate.
+    #[serde(default)]
+    pub certificate: Option<Certificate>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

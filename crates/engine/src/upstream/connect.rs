@@ -1,6 +1,7 @@
 //! New connections to nodes: TCP or Unix socket, TLS where the scheme says so, and hyper's HTTP/1 client on top.
 
 use super::progress::Sending;
+use super::tls;
 use crate::error::{Kind, ProxyError};
 use crate::snapshot::{self, Scheme, UpstreamDefinition};
 use ::http::HeaderValue;
@@ -51,15 +52,14 @@ impl Node {
         };
         let server_name = match upstream.scheme {
             Scheme::Http => None,
-            Scheme::Https => {
-                let name = node.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-                Some(ServerName::try_from(name).map_err(|_| format!("{:?} is no TLS name", node.host))?)
-            }
+            Scheme::Https => Some(tls::server_name(upstream, &node.host)?),
         };
-        let tls = match (upstream.scheme, upstream.tls_verify) {
-            (Scheme::Http, _) => "http",
-            (Scheme::Https, true) => "https",
-            (Scheme::Https, false) => "https-unverified",
+        let tls = match &server_name {
+            None => "http".to_owned(),
+            Some(name) => {
+                let settings = tls::digest(upstream.tls_verify, upstream.tls.as_ref());
+                format!("https {} {settings:x?}", name.to_str())
+            }
         };
         let pool_key = format!("{} {tls} {label} {target}", upstream.id).into();
         Ok(Self { label: label.into(), host, pool_key, server_name, address })
@@ -67,7 +67,10 @@ impl Node {
 }
 
 /// Opens a connection. Whatever fails here, no byte of a request has been sent, so another node may be tried.
-pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<SendRequest<Sending>, ProxyError> {
+pub async fn open(
+    node: &Node,
+    config: Option<&Arc<ClientConfig>>,
+) -> Result<SendRequest<Sending>, ProxyError> {
     let unreachable = |error: io::Error| {
         ProxyError::before_sending(Kind::UpstreamUnreachable, format!("{}: {error}", node.label))
     };
@@ -76,7 +79,7 @@ pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<SendRe
         Address::Tcp(address) => {
             let stream = TcpStream::connect(&**address).await.map_err(unreachable)?;
             stream.set_nodelay(true).map_err(unreachable)?;
-            let (Some(config), Some(name)) = (tls, &node.server_name) else {
+            let (Some(config), Some(name)) = (config, &node.server_name) else {
                 return speak(stream, node).await;
             };
             let secured = TlsConnector::from(config.clone()).connect(name.clone(), stream).await;

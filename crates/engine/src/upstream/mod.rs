@@ -12,11 +12,13 @@ mod progress;
 mod tls;
 
 pub use pool::Pool;
+pub use tls::TlsClients;
 
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response, headers};
 use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
+use crate::state::State;
 use ::http::HeaderValue;
 use balance::RoundRobin;
 use connect::Node;
@@ -42,21 +44,26 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    pub fn build(definition: &UpstreamDefinition) -> Result<Self, String> {
+    /// Builds an upstream. The error is a JSON pointer below it and what is wrong there.
+    pub fn build(definition: &UpstreamDefinition, state: &State) -> Result<Self, (String, String)> {
         let nodes: Result<Vec<_>, _> =
             definition.nodes.iter().map(|node| Node::build(definition, node)).collect();
+        let nodes = nodes.map_err(|why| ("/nodes".to_owned(), why))?;
         let host = definition.upstream_host.as_deref().map(HeaderValue::from_str).transpose();
         Ok(Self {
-            nodes: nodes?,
+            nodes,
             balancer: RoundRobin::new(definition.nodes.iter().map(|node| node.weight)),
             pass_host: definition.pass_host,
-            upstream_host: host.map_err(|_| "upstream_host is not a valid Host".to_owned())?,
+            upstream_host: host
+                .map_err(|_| ("/upstream_host".to_owned(), "this is not a valid Host".to_owned()))?,
             retries: definition.retries,
             timeouts: definition.timeout,
             keepalive: definition.keepalive,
             tls: match definition.scheme {
                 Scheme::Http => None,
-                Scheme::Https => Some(tls::client_config(definition.tls_verify)?),
+                Scheme::Https => {
+                    Some(state.tls_clients.config(definition.tls_verify, definition.tls.as_ref())?)
+                }
             },
         })
     }

@@ -40,6 +40,7 @@ struct Line<'a> {
     error: Option<&'static str>,
     error_detail: Option<&'a str>,
     tool: Option<&'a str>,
+    tls: Option<&'static str>,
     complete: bool,
 }
 
@@ -66,6 +67,7 @@ pub fn write(record: &Record, clock: &mut Clock, lines: &mut Vec<u8>) {
         error: record.error,
         error_detail: record.error_detail.as_deref(),
         tool: record.tool.as_deref(),
+        tls: record.tls,
         complete: record.complete,
     };
     // Writing text and numbers to memory does not fail.
