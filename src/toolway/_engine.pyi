@@ -17,6 +17,8 @@ class Engine:
         """Binds the listeners and starts the workers. Raises OSError where an address cannot be had."""
     def listen_addresses(self) -> list[str]:
         """The bound addresses, `host:port`, in the order of `gateway.listen`; empty before `start`."""
+    def tls_listen_addresses(self) -> list[str]:
+        """The bound addresses of TLS listeners, in the order of `gateway.tls_listen`."""
     def metrics_address(self) -> str | None:
         """The bound address of the metrics listener."""
     def apply(self, snapshot: str) -> None:

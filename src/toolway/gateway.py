@@ -42,7 +42,7 @@ DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
 _MAXIMUM_LOGO_BYTES = 2 << 20
-_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics")
+_FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _REFERENCE_TO_FILE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s]""")
 
@@ -235,6 +235,11 @@ class Gateway:
         return self._built.listen_addresses()
 
     @property
+    def tls_listen_addresses(self) -> list[str]:
+        """The bound addresses of TLS listeners, in the order of the configuration."""
+        return self._built.tls_listen_addresses()
+
+    @property
     def metrics_address(self) -> str | None:
         """The bound address of the metrics, where there is one."""
         return self._built.metrics_address()
@@ -340,7 +345,7 @@ class Gateway:
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
         for name in _FIXED_UNTIL_RESTART:
-            if compiled.document["gateway"][name] != self._started_with[name]:
+            if compiled.document["gateway"].get(name) != self._started_with.get(name):
                 logger.warning("gateway.%s has changed, which takes a restart", name)
 
     def _watch(self) -> None:

@@ -14,6 +14,7 @@ from toolway.config.models import (
     App,
     Consumer,
     GatewaySettings,
+    GatewayTls,
     GlobalRule,
     Identified,
     Model,
@@ -23,6 +24,8 @@ from toolway.config.models import (
     Resource,
     Route,
     Service,
+    Ssl,
+    SslClient,
     Timeout,
     Upstream,
     UpstreamSettings,
@@ -40,6 +43,7 @@ PAGE = DOCS / "configuration.md"
 
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
+    GatewayTls: "TLS at the listeners",
     Api: "apis",
     OperationSettings: "operations of an api",
     OperationTool: "tool",
@@ -57,6 +61,8 @@ TABLES: Mapping[type[Model], str] = {
     InlineUpstream: "An upstream inside another resource",
     PluginConfig: "plugin_configs",
     GlobalRule: "global_rules",
+    Ssl: "ssls",
+    SslClient: "client of ssls",
 }
 AUTHS: Mapping[str, type[Model]] = {
     "none": NoAuth,
@@ -133,7 +139,7 @@ def test_each_kind_of_auth_has_its_table() -> None:
 
 
 def test_no_model_is_left_out() -> None:
-    roots = (GatewaySettings, Api, App, Consumer, Route, Service, Upstream, PluginConfig, GlobalRule)
+    roots = (GatewaySettings, Api, App, Consumer, Route, Service, Ssl, Upstream, PluginConfig, GlobalRule)
     reached = {model for root in roots for model in models_below(root)}
     assert reached <= set(TABLES) | set(AUTHS.values())
 

@@ -8,9 +8,9 @@ import pytest
 
 engine = pytest.importorskip("toolway._engine")
 
-SNAPSHOTS = sorted(
-    set(Path(__file__).parent.glob("*.json")) - {Path(__file__).parent / "plugin_schemas.json"}
-)
+# Snapshots with certificates have [redacted] in their place here; tests/e2e has the engine take real ones.
+ELSEWHERE = {"plugin_schemas", "ssls", "ssls_alone"}
+SNAPSHOTS = sorted(path for path in Path(__file__).parent.glob("*.json") if path.stem not in ELSEWHERE)
 
 
 @pytest.mark.parametrize("snapshot", SNAPSHOTS, ids=lambda path: path.stem)

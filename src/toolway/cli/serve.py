@@ -26,6 +26,8 @@ def serve(file: ConfigurationFile = DEFAULT_FILE, connect_to: ConnectTo = None) 
 
     def announce() -> None:
         console = errors()
+        if gateway.tls_listen_addresses:
+            console.print(f"toolway: TLS on {', '.join(gateway.tls_listen_addresses)}")
         console.print(f"toolway: listening on {', '.join(gateway.listen_addresses)}")
 
     if gateway.metrics_address is not None:

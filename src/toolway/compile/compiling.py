@@ -16,6 +16,7 @@ from toolway.compile.consumers import add_consumers, add_global_rules
 from toolway.compile.draft import Draft
 from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
+from toolway.compile.ssls import add_ssls
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
 from toolway.problem import ConfigurationError
@@ -49,6 +50,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
     problems, in the order of the file.
     """
     draft = Draft(configuration)
+    add_ssls(draft)
     upstreams = Upstreams(draft, connect_to or {})
     for upstream in configuration.upstreams.values():
         upstreams.add(upstream.id, upstream, upstream.pointer)
@@ -78,10 +80,12 @@ def _document(draft: Draft, cores: int) -> dict[str, Any]:
     access_log = settings.access_log
     if access_log not in (None, "stdout"):
         access_log = str(draft.configuration.source.folder / Path(access_log or ""))
+    tls_listen = settings.tls_listen(has_ssls=bool(draft.ssls))
     return {
         "version": VERSION,
         "gateway": {
             "listen": list(settings.listen),
+            **({"tls_listen": tls_listen} if tls_listen else {}),
             "workers": settings.workers or cores,
             "metrics": settings.metrics,
             "access_log": access_log,
@@ -92,4 +96,5 @@ def _document(draft: Draft, cores: int) -> dict[str, Any]:
         "consumers": draft.consumers,
         "global_rules": draft.global_rules,
         "apps": draft.apps,
+        **({"ssls": draft.ssls} if draft.ssls else {}),
     }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolway.config import Configuration
     from toolway.problem import Problem
 
-Section = Literal["upstreams", "routes", "consumers", "global_rules", "apps"]
+Section = Literal["ssls", "upstreams", "routes", "consumers", "global_rules", "apps"]
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Draft:
     """Filled by the modules of this package in turn."""
 
     configuration: Configuration
+    ssls: list[dict[str, Any]] = field(default_factory=list)
     upstreams: list[dict[str, Any]] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
     consumers: list[dict[str, Any]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from toolway.config.models import Timeout, UpstreamSettings
+from toolway.config.models import Timeout, UpstreamSettings, UpstreamTls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,6 +74,9 @@ class Upstreams:
             },
             "tls_verify": settings.tls.verify,
         }
+        tls = self._tls(settings.tls)
+        if tls:
+            definition["tls"] = tls
         return self._put(definition, pointer)
 
     def add_server(self, identifier: str, server: Server, pointer: str) -> str:
@@ -102,6 +105,17 @@ class Upstreams:
         else:
             self._draft.upstreams[index] = definition
         return identifier
+
+    def _tls(self, settings: UpstreamTls) -> dict[str, Any]:
+        """What TLS needs beyond `verify`; empty where that is nothing."""
+        found: dict[str, Any] = {} if settings.ca is None else {"ca": settings.ca}
+        cert, key = settings.client_cert, settings.client_key
+        ssl = self._draft.configuration.ssls.get(settings.client_cert_id or "")
+        if ssl is not None:
+            cert, key = ssl.cert, ssl.key
+        if cert is not None and key is not None:
+            found["certificate"] = {"cert": cert, "key": key}
+        return found
 
     def _node(self, host: str, port: int, weight: int) -> dict[str, Any]:
         instead = self._connect_to.get(f"{host}:{port}")

@@ -14,7 +14,6 @@ SECTIONS = frozenset(
         "plugins",
         "protos",
         "secrets",
-        "ssls",
         "stream_routes",
     }
 )

@@ -18,6 +18,7 @@ from toolway.config.models import (
     PluginConfig,
     Route,
     Service,
+    Ssl,
     Upstream,
 )
 
@@ -41,5 +42,6 @@ class Configuration:
     global_rules: tuple[GlobalRule, ...] = ()
     apis: tuple[Api, ...] = ()
     apps: tuple[App, ...] = ()
+    ssls: dict[str, Ssl] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
     """Files that secrets were read from."""

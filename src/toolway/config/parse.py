@@ -30,6 +30,7 @@ from toolway.config.models import (
     Resource,
     Route,
     Service,
+    Ssl,
     Upstream,
 )
 from toolway.config.plugins import PluginChecker
@@ -37,12 +38,14 @@ from toolway.config.references import check_references
 from toolway.config.secret import Secret, SecretMissingError, SecretResolver, redact
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, problems_of
+from toolway.config.tls import check_tls
 from toolway.problem import ConfigurationError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECTIONS: Mapping[str, type[Resource]] = {
+    "ssls": Ssl,
     "upstreams": Upstream,
     "services": Service,
     "plugin_configs": PluginConfig,
@@ -52,6 +55,7 @@ _SECTIONS: Mapping[str, type[Resource]] = {
     "apis": Api,
     "apps": App,
 }
+_PEM = ("cert", "key", "client_ca")
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
@@ -74,6 +78,11 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
+def _of_file(value: Any) -> Any:
+    is_path = isinstance(value, str) and value and not value.startswith(("-----", "$env://", "$file://"))
+    return f"$file://{value}" if is_path else value
+
+
 class _Parser:
     def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
         self._source = source
@@ -89,12 +98,12 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
-        gateway = self._model(GatewaySettings, data.get("gateway") or {}, "/gateway")
+        gateway = self._model(GatewaySettings, self._gateway(data.get("gateway") or {}), "/gateway")
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
         }
-        for name in ("upstreams", "services", "plugin_configs", "routes", "global_rules"):
+        for name in ("ssls", "upstreams", "services", "plugin_configs", "routes", "global_rules"):
             self._identify(found[name], name)
         configuration = Configuration(
             self._source,
@@ -107,9 +116,10 @@ class _Parser:
             global_rules=tuple(found["global_rules"]),
             apis=tuple(found["apis"]),
             apps=tuple(found["apps"]),
+            ssls={ssl.id: ssl for ssl in found["ssls"]},
             files=frozenset(self._secrets.files),
         )
-        for problem in check_references(configuration, found, data):
+        for problem in (*check_references(configuration, found, data), *check_tls(configuration, data)):
             self._note(problem)
         return configuration
 
@@ -136,7 +146,9 @@ class _Parser:
         found = []
         for index, item in enumerate(items):
             below = f"{pointer}/{index}"
-            resolved = self._resolved(item, below) if isinstance(item, dict) else item
+            resolved = item
+            if isinstance(item, dict):
+                resolved = self._unveiled(item, below) if model is Ssl else self._resolved(item, below)
             resource = self._model(model, resolved, below)
             if resource is not None:
                 resource.placed(below)
@@ -153,17 +165,19 @@ class _Parser:
             return None
 
     def _resolved(self, data: dict[str, Any], pointer: str) -> dict[str, Any]:
-        """A copy with the references to secrets in settings of plugins resolved."""
+        """A copy with the references to secrets in settings of plugins and of TLS resolved."""
         copy: dict[str, Any] = {}
         for name, value in data.items():
             below = pointer + pointer_to(name)
-            if name == "plugins":
+            if name in ("plugins", "tls"):
                 copy[name] = self._unveiled(value, below)
             elif name in ("operations", "credentials") and isinstance(value, dict):
                 copy[name] = {
                     key: self._resolved(item, below + pointer_to(key)) if isinstance(item, dict) else item
                     for key, item in value.items()
                 }
+            elif name == "upstream" and isinstance(value, dict):
+                copy[name] = self._resolved(value, below)
             elif name == "credentials" and isinstance(value, list):
                 copy[name] = [
                     self._resolved(item, f"{below}/{index}") if isinstance(item, dict) else item
@@ -172,6 +186,14 @@ class _Parser:
             else:
                 copy[name] = value
         return copy
+
+    def _gateway(self, data: Any) -> Any:
+        """The settings with what TLS needs read; there, unlike elsewhere, a text that is no PEM is a path."""
+        tls = data.get("tls") if isinstance(data, dict) else None
+        if not isinstance(tls, dict):
+            return data
+        read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
+        return {**data, "tls": self._unveiled(read, "/gateway/tls")}
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):

@@ -8,12 +8,13 @@ from toolway.config.models.api import Api, OperationSettings, OperationTool
 from toolway.config.models.app import App
 from toolway.config.models.base import Identified, Model, Plugins, Resource
 from toolway.config.models.consumer import CREDENTIALS, Consumer, Proof
-from toolway.config.models.gateway import GatewaySettings
+from toolway.config.models.gateway import GatewaySettings, GatewayTls
 from toolway.config.models.global_rule import GlobalRule
 from toolway.config.models.plugin_config import PluginConfig
 from toolway.config.models.route import Route
 from toolway.config.models.service import Service
-from toolway.config.models.upstream import Timeout, Upstream, UpstreamSettings
+from toolway.config.models.ssl import Ssl, SslClient
+from toolway.config.models.upstream import Timeout, Upstream, UpstreamSettings, UpstreamTls
 
 __all__ = [
     "CREDENTIALS",
@@ -21,6 +22,7 @@ __all__ = [
     "App",
     "Consumer",
     "GatewaySettings",
+    "GatewayTls",
     "GlobalRule",
     "Identified",
     "Model",
@@ -32,7 +34,10 @@ __all__ = [
     "Resource",
     "Route",
     "Service",
+    "Ssl",
+    "SslClient",
     "Timeout",
     "Upstream",
     "UpstreamSettings",
+    "UpstreamTls",
 ]

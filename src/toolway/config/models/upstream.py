@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
-from toolway.config.models.base import Identified, Model, matching, not_yet, refuse, split_address
+from toolway.config.models.base import Identified, Identifier, Model, matching, not_yet, refuse, split_address
+from toolway.config.secret import Secret
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
@@ -34,10 +35,15 @@ class KeepalivePool(Model):
 class UpstreamTls(Model):
     """TLS to the nodes."""
 
-    not_supported: ClassVar = frozenset({"client_cert", "client_key", "client_cert_id"})
-
     verify: bool = True
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
+    ca: Secret | None = None
+    """PEM of the authorities that are believed instead of the system's."""
+    client_cert: Secret | None = None
+    """PEM of what the gateway shows where a node asks for a certificate."""
+    client_key: Secret | None = None
+    client_cert_id: Identifier | None = None
+    """The same, by the id of one of the `ssls` of type `client`."""
 
 
 def _priority(value: int) -> int:
