@@ -110,10 +110,10 @@ def _report(draft: Draft, app: App, view: AppView) -> None:
         message = f'the app "{app.id}" selects no operation'
         draft.warn("app-without-operations", message, f"{app.pointer}/operations")
     source = draft.configuration.source
-    told = (manifest.problems, actions_check.actions_problems, functions.function_problems)
-    for problem in (problem for problems in told for problem in problems(view)):
+    sources = (manifest.problems, actions_check.actions_problems, functions.function_problems)
+    for problem in (problem for problems in sources for problem in problems(view)):
         pointer = app.pointer + problem.pointer
         place = source.place(pointer)
         line, column = (place.line, place.column) if place else (None, None)
-        warning = replace(problem, kind="warning", file=source.file, line=line, column=column, pointer=pointer)
-        draft.warnings.append(warning)
+        told = replace(problem, kind="warning", file=source.file, line=line, column=column, pointer=pointer)
+        draft.warnings.append(told)
