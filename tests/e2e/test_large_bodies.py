@@ -1,6 +1,4 @@
-"""Bodies that are far larger than what the gateway may keep: they stream both ways, and a slow reader slows the
-writer down.
-"""
+"""Bodies far larger than what the gateway may keep: they stream both ways, and a slow reader slows the writer."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ def everywhere(node: str) -> dict[str, Any]:
     return {"gateway": LISTEN, "routes": [{"uri": "/*", "upstream": {"nodes": {node: 1}}}]}
 
 
-def test_sigterm_lets_a_slow_answer_end_and_takes_no_new_connection(
-    serve: Serve, upstream: Upstream
-) -> None:
+def test_sigterm_lets_a_slow_answer_end_and_takes_no_new_connection(serve: Serve, upstream: Upstream) -> None:
     go_on = threading.Event()
 
     def slowly() -> Iterator[bytes]:
@@ -152,7 +150,7 @@ def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) 
     path = tmp_path / "toolway.yaml"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        addresses = {"listen": ["127.0.0.1:0"], "metrics": None, "admin": None}
+        addresses: dict[str, Any] = {"listen": ["127.0.0.1:0"], "metrics": None, "admin": None}
         addresses[block] = [address] if block == "listen" else address
         path.write_text(json.dumps({"gateway": addresses}))
         ran = run("serve", "-c", str(path))
