@@ -13,7 +13,7 @@ mod tls;
 
 pub use pool::Pool;
 
-use crate::error::{Kind, ProxyError};
+use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Response, headers};
 use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
@@ -68,7 +68,7 @@ pub async fn send(
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
     prepare::headers(exchange);
     let started = Instant::now();
-    let mut attempts = upstream.retries + 1;
+    let mut attempts = upstream.retries.saturating_add(1);
     let mut sending = None;
     let reply = loop {
         let node = upstream.balancer.next().and_then(|index| upstream.nodes.get(index));
@@ -140,6 +140,8 @@ fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Respon
     let (mut parts, ()) = ::http::Response::new(()).into_parts();
     std::mem::swap(&mut parts, &mut reply.parts);
     headers::strip_hop_by_hop(&mut parts.headers);
+    // Only the gateway tells of its errors.
+    parts.headers.remove(CODE_HEADER);
     parts.version = ::http::Version::HTTP_11;
     let body = Receiving::body(reply, exchange.worker.clone(), upstream.keepalive, upstream.timeouts.read_ms);
     Response::from_parts(parts, body)
