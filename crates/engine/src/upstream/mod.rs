@@ -10,18 +10,22 @@ mod pool;
 mod prepare;
 mod stream;
 mod tls;
+mod tunnel;
 
 pub use pool::Pool;
+pub use tunnel::Tunnel;
 
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::{Response, headers};
+use crate::http::{Body, Response, headers};
 use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
-use ::http::HeaderValue;
+use ::http::header::{CONNECTION, UPGRADE};
 use ::http::uri::PathAndQuery;
+use ::http::{HeaderValue, StatusCode};
 use balance::RoundRobin;
 use connect::Node;
 use h1::{Connection, Receiving, Reply, Sending};
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -86,7 +90,10 @@ pub async fn send(
     };
     exchange.record.bytes_received = reply.received;
     exchange.record.upstream_latency = Some(started.elapsed());
-    Ok(respond(exchange, reply, upstream))
+    match reply.parts.status {
+        StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
+        _ => Ok(respond(exchange, reply, upstream)),
+    }
 }
 
 /// Sends the request to one node, once more on a new connection where an idle one turns out to be closed. `sending` is
@@ -134,6 +141,24 @@ async fn connect(upstream: &Upstream, node: &Node) -> Result<Box<Connection>, Pr
             Err(ProxyError::before_sending(Kind::ConnectTimeout, detail))
         }
     }
+}
+
+/// The answer to an upgrade. Bytes pass when the client has got it.
+fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
+    let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
+        return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
+    };
+    let mut headers = reply.parts.headers;
+    let protocol = headers.remove(UPGRADE);
+    headers::strip_hop_by_hop(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let patience = Duration::from_millis(upstream.timeouts.read_ms);
+    exchange.tunnel = Some(Tunnel { client, connection: reply.connection, patience });
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Response {
