@@ -134,6 +134,7 @@ def test_statuses_of_the_error_header_are_those_of_the_engine() -> None:
         "BAD_GATEWAY": "502",
         "GATEWAY_TIMEOUT": "504",
         "INTERNAL_SERVER_ERROR": "500",
+        "MISDIRECTED_REQUEST": "421",
     }
     arms = re.findall(r"((?:Kind::\w+(?:\(_\))?[ |\n]*)+)=> \{?\s*StatusCode::(\w+)", mapping[0])
     statuses = {

@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from toolway import openapi
 from toolway.compile import compile as compile_configuration
@@ -28,6 +29,14 @@ engine = pytest.importorskip("toolway._engine")
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 EXAMPLES = [block for block in BLOCKS if block.language == "yaml"]
+AUTHORITY = trustme.CA()
+ISSUED = AUTHORITY.issue_cert("shop.example.com")
+PEM = {
+    "CERTIFICATE": ISSUED.cert_chain_pems[0].bytes().decode(),
+    "PRIVATE_KEY": ISSUED.private_key_pem.bytes().decode(),
+    "CA": AUTHORITY.cert_pem.bytes().decode(),
+}
+"""By the end of a variable's name."""
 DOCUMENTS = ("conference.yaml", "shop.yaml")
 
 
@@ -38,7 +47,8 @@ def place(block: Block) -> str:
 def environment_of(text: str) -> dict[str, str]:
     """A value for each name that has no default."""
     names = re.findall(r"\$\{([A-Z_]+)\}|\$env://([A-Z_]+)", text)
-    return {name: f"value-of-{name.lower()}" for pair in names for name in pair if name}
+    made = {name: f"value-of-{name.lower()}" for pair in names for name in pair if name}
+    return {name: PEM.get(name.partition("_")[2], value) for name, value in made.items()}
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=place)

@@ -8,14 +8,6 @@ use ::http::{HeaderValue, StatusCode, header};
 /// The response header that carries [`Kind::code`].
 pub const CODE_HEADER: &str = "x-toolway-error";
 
-/// Where an error comes from: what the client sent, the gateway itself, or the upstream.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
-    Client,
-    Gateway,
-    Upstream,
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Framing(FramingError),
@@ -23,7 +15,6 @@ pub enum Kind {
     BadRequest,
     Misdirected,
     RouteNotFound,
-    MethodNotImplemented,
     BodyTooLarge,
     NoUpstreamNode,
     UpstreamUnreachable,
@@ -34,7 +25,6 @@ pub enum Kind {
     SendTimeout,
     ReadTimeout,
     ClientClosed,
-    Internal,
 }
 
 impl From<FramingError> for ProxyError {
@@ -69,7 +59,6 @@ impl Kind {
             Kind::BadRequest => "bad_request",
             Kind::Misdirected => "misdirected_request",
             Kind::RouteNotFound => "route_not_found",
-            Kind::MethodNotImplemented => "method_not_implemented",
             Kind::BodyTooLarge => "body_too_large",
             Kind::NoUpstreamNode => "no_upstream_node",
             Kind::UpstreamUnreachable => "upstream_unreachable",
@@ -80,22 +69,6 @@ impl Kind {
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
-            Kind::Internal => "internal",
-        }
-    }
-
-    pub const fn source(self) -> Source {
-        match self {
-            Kind::Framing(_)
-            | Kind::Path(_)
-            | Kind::BadRequest
-            | Kind::Misdirected
-            | Kind::RouteNotFound
-            | Kind::MethodNotImplemented
-            | Kind::BodyTooLarge
-            | Kind::ClientClosed => Source::Client,
-            Kind::Internal => Source::Gateway,
-            _ => Source::Upstream,
         }
     }
 
@@ -105,14 +78,12 @@ impl Kind {
             Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
-            Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
                 StatusCode::BAD_GATEWAY
             }
             Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -121,7 +92,6 @@ impl Kind {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
-            Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::NoUpstreamNode => "The upstream has no node to send to",
             Kind::UpstreamUnreachable => "The upstream could not be reached",
@@ -132,7 +102,6 @@ impl Kind {
             Kind::SendTimeout => "The upstream took too long to take the request",
             Kind::ReadTimeout => "The upstream took too long to answer",
             Kind::ClientClosed => "The request ended before it was complete",
-            Kind::Internal => "The gateway failed to answer",
         }
     }
 }

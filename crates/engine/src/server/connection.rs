@@ -98,7 +98,7 @@ async fn serve(worker: Rc<Worker>, stream: TcpStream, mut arrival: Arrival, stop
 /// Speaks the version of HTTP that the client's first bytes are of.
 async fn converse<S>(worker: Rc<Worker>, stream: S, arrival: Arrival, mut stop: watch::Receiver<bool>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limit = Duration::from_millis(worker.generation().limits.head_timeout_ms);
     let drained = async {

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 /// Answers requests on `stream` until either side ends it.
 pub async fn serve<S>(worker: Rc<Worker>, stream: S, arrival: Arrival, mut stop: watch::Receiver<bool>)
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = worker.generation().limits.clone();
     let activity = Activity::begin();
@@ -40,7 +40,8 @@ where
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(limits.head_bytes.max(8192))
         .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair (it went away, or sent no HTTP); hyper has answered what it could.
     // The connection goes first: a request that has come is answered before the connection is asked to end.

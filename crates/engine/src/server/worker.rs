@@ -19,7 +19,10 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::LocalSet;
 
 /// How often idle upstream connections are looked through.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a worker that stops looks whether its tunnels have ended.
+const TUNNEL_LOOK: Duration = Duration::from_millis(20);
 
 /// What all workers share.
 pub struct Shared {
@@ -36,12 +39,14 @@ pub struct Worker {
     pub pool: Pool,
     /// One turn for each TLS handshake under way.
     pub handshakes: Semaphore,
+    /// Held by each connection that has changed protocol.
+    pub tunnels: Rc<()>,
 }
 
 impl Worker {
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
         let handshakes = Semaphore::new(shared.generation.load().limits.handshakes.max(1));
-        Rc::new(Self { shared, pool: Pool::default(), handshakes })
+        Rc::new(Self { shared, pool: Pool::default(), handshakes, tunnels: Rc::default() })
     }
 
     /// The generation that new exchanges run on.
@@ -119,6 +124,9 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Re
     let _ = stop.wait_for(|stop| *stop).await;
     for accepting in connections {
         let _ = accepting.await;
+    }
+    while Rc::strong_count(&worker.tunnels) > 1 {
+        tokio::time::sleep(TUNNEL_LOOK).await;
     }
     sweep.abort();
 }
