@@ -174,6 +174,8 @@ impl Exchange {
         self.check_name()?;
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
+        // Trailers of requests are not passed on, so none are announced.
+        self.request.headers.remove(header::TRAILER);
         headers::strip_identity(&mut self.request.headers);
         Ok(())
     }

@@ -102,21 +102,20 @@ async fn http2_is_agreed_on_over_tls() {
 }
 
 #[tokio::test]
-async fn trailers_pass_both_ways_without_claims_of_identity() {
+async fn trailers_of_an_answer_pass_and_those_of_a_request_do_not() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n";
     let upstream = ScriptedUpstream::start([Step::Answer(answer.into())]).await.unwrap();
     let (_engine, address, _) = start(&snapshot(json!([]), Some(upstream.address())));
     let (mut client, _connection) = plain(address).await;
     let mut trailers = HeaderMap::new();
     trailers.insert("x-count", "3".parse().unwrap());
-    trailers.insert("x-consumer-username", "root".parse().unwrap());
     let frames = Frames([Frame::data(Bytes::from("abc")), Frame::trailers(trailers)].into());
-    let request = Request::post("http://a.test/").header("trailer", "x-count, x-consumer-username");
+    let request = Request::post("http://a.test/").header("trailer", "x-count");
     let response = client.send_request(request.body(frames).unwrap()).await.unwrap();
     let body = response.into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap().get("x-sum").unwrap(), "7");
     let sent = upstream.received().remove(0).text();
-    assert!(sent.ends_with("\r\n\r\n3\r\nabc\r\n0\r\nx-count: 3\r\n\r\n"), "{sent}");
+    assert!(sent.ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n") && !sent.contains("x-count"), "{sent}");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ pub const CREDENTIAL_IDENTIFIER: HeaderName = HeaderName::from_static("x-credent
 pub const CONSUMER_GROUP_ID: HeaderName = HeaderName::from_static("x-consumer-group-id");
 
 /// What ends at this hop whether or not Connection names it (RFC 9110 section 7.6.1). TE is looked at on its own.
-/// Trailer stays: it says which fields follow the body, and they are passed on. Expect is among them because the server has answered `100-continue` itself by the time a body is forwarded.
+/// Trailer stays: it says which fields follow a body, and an answer's are passed on. Expect is among them because the server has answered `100-continue` itself by the time a body is forwarded.
 static HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     KEEP_ALIVE,
