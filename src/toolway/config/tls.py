@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolway.config.configuration import Configuration
-    from toolway.config.models import GatewayTls, Ssl, UpstreamTls
+    from toolway.config.models import Api, GatewayTls, Route, Service, Ssl, UpstreamTls
     from toolway.config.source import Source
     from toolway.problem import Problem
 
@@ -29,7 +29,12 @@ def check_tls(configuration: Configuration, data: Mapping[str, Any]) -> Iterator
     written = _written_types(data.get("ssls"))
     for upstream in configuration.upstreams.values():
         yield from _upstream(source, upstream.tls, f"{upstream.pointer}/tls", written)
-    for user in (*configuration.routes, *configuration.services.values(), *configuration.apis):
+    users: list[Route | Service | Api] = [
+        *configuration.routes,
+        *configuration.services.values(),
+        *configuration.apis,
+    ]
+    for user in users:
         if user.upstream is not None:
             yield from _upstream(source, user.upstream.tls, f"{user.pointer}/upstream/tls", written)
 
