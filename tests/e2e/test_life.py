@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import socket
-import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .serving import LISTEN, METRICS, PATIENCE_SECONDS, run, toolway
+from .serving import LISTEN, PATIENCE_SECONDS, run
 from .things import DOCUMENT
 from .upstream import Answer
 
@@ -158,16 +157,3 @@ def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) 
     assert ran.stderr.startswith("toolway: cannot listen: ")
     assert address in ran.stderr
     assert ran.stderr.count("\n") == 1
-
-
-def test_a_second_gateway_cannot_share_the_addresses_of_the_first(serve: Serve, tmp_path: Path) -> None:
-    first = serve({"gateway": {**LISTEN, "workers": 2}})
-    path = tmp_path / "second.yaml"
-    path.write_text(json.dumps({"gateway": {**LISTEN, "listen": [f"127.0.0.1:{first.port}"], "workers": 2}}))
-    with subprocess.Popen(toolway("serve", "-c", str(path)), stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        line = next(line for line in process.stderr if METRICS not in line)
-        # It has ended, unless it listens where it must not.
-        process.terminate()
-    assert line.startswith("toolway: cannot listen: ")
-    assert process.returncode == 1

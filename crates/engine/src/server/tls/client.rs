@@ -30,14 +30,14 @@ pub struct ClientCertificate {
 }
 
 impl ClientCertificate {
-    /// Of a certificate in DER. The error is that it has expired meanwhile: a resumed session verifies nothing anew.
-    pub fn of(der: &CertificateDer<'_>) -> Result<Self, ()> {
-        let (_, certificate) = X509Certificate::from_der(der).map_err(|_| ())?;
+    /// Of a certificate in DER; none where it has expired meanwhile: a resumed session verifies nothing anew.
+    pub fn of(der: &CertificateDer<'_>) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
         if !certificate.validity().is_valid() {
-            return Err(());
+            return None;
         }
         let fingerprint = digest(&SHA256, der);
-        Ok(Self {
+        Some(Self {
             subject: certificate.subject().to_string(),
             fingerprint: fingerprint.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
         })

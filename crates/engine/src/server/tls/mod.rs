@@ -82,8 +82,7 @@ async fn handshake(
     drop(turn);
     let (_, connection) = stream.get_ref();
     let shown = connection.peer_certificates().and_then(<[_]>::first).filter(|_| entry.demand.is_some());
-    let client =
-        shown.map(|der| ClientCertificate::of(der)).transpose().map_err(|()| HandshakeError::Expired)?;
+    let client = shown.map(|der| ClientCertificate::of(der).ok_or(HandshakeError::Expired)).transpose()?;
     let session = TlsSession {
         version: match connection.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
