@@ -47,6 +47,8 @@ pub struct Exchange {
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
+    /// The node that answered, which has this request under way until the exchange ends.
+    pub choice: Option<upstream::NodeChoice>,
     /// Headers that the upstream does not get. Plugins and tool calls still see them, so that one credential can
     /// serve a global rule, a route and the exchanges of its tool calls.
     pub withheld: SmallVec<[HeaderName; 2]>,
@@ -98,6 +100,7 @@ impl Exchange {
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
+            choice: None,
             withheld: SmallVec::new(),
             response_headers: HeaderMap::new(),
             record,

@@ -7,6 +7,7 @@ use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
 use crate::plugins::Chain;
 use crate::server::Worker;
+use crate::upstream::NodeChoice;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use std::pin::Pin;
@@ -21,6 +22,8 @@ pub struct Ending {
     generation: Arc<Generation>,
     route: Option<Arc<RouteEntry>>,
     merged: Option<Chain>,
+    /// Kept until the body has ended.
+    _choice: Option<NodeChoice>,
 }
 
 struct Watched {
@@ -31,8 +34,8 @@ struct Watched {
 impl Ending {
     /// Ties the end of `exchange` to the end of `response`'s body.
     pub fn attach(exchange: Exchange, merged: Option<Chain>, response: Response) -> Response {
-        let Exchange { worker, generation, route, record, .. } = exchange;
-        let ending = Ending { record, worker, generation, route, merged };
+        let Exchange { worker, generation, route, choice, record, .. } = exchange;
+        let ending = Ending { record, worker, generation, route, merged, _choice: choice };
         response.map(|body| match body {
             // Nothing can interrupt a body in memory but the client, so it needs no watching.
             Body::Empty | Body::Bytes(_) => {

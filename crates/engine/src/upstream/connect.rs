@@ -1,6 +1,7 @@
 //! New connections to nodes: TCP or Unix socket, TLS where the scheme says so, and hyper's HTTP/1 client on top.
 
 use super::progress::Sending;
+use super::resolve::Address;
 use crate::error::{Kind, ProxyError};
 use crate::snapshot::{self, Scheme, UpstreamDefinition};
 use ::http::HeaderValue;
@@ -23,18 +24,17 @@ pub struct Node {
     pub host: HeaderValue,
     /// What connections are pooled by: all that tells one peer from another.
     pub pool_key: Arc<str>,
+    pub address: Address,
     server_name: Option<ServerName<'static>>,
-    address: Address,
-}
-
-#[derive(Clone)]
-enum Address {
-    Tcp(Arc<str>),
-    Unix(Arc<str>),
 }
 
 impl Node {
-    pub fn build(upstream: &UpstreamDefinition, node: &snapshot::Node) -> Result<Self, String> {
+    /// `node` of the snapshot at `address`, which is one of those that its name has.
+    pub fn build(
+        upstream: &UpstreamDefinition,
+        node: &snapshot::Node,
+        address: Address,
+    ) -> Result<Self, String> {
         let authority = if node.host.contains(':') && !node.host.starts_with('[') {
             format!("[{}]", node.host)
         } else {
@@ -44,11 +44,6 @@ impl Node {
         let standard = matches!((upstream.scheme, node.port), (Scheme::Http, 80) | (Scheme::Https, 443));
         let host = if standard { &authority } else { &label };
         let host = HeaderValue::from_str(host).map_err(|_| format!("{:?} is not a valid host", node.host))?;
-        let target = node.connect_to.as_deref().unwrap_or(&label);
-        let address = match target.strip_prefix("unix:") {
-            Some(path) => Address::Unix(path.into()),
-            None => Address::Tcp(target.into()),
-        };
         let server_name = match upstream.scheme {
             Scheme::Http => None,
             Scheme::Https => {
@@ -61,7 +56,7 @@ impl Node {
             (Scheme::Https, true) => "https",
             (Scheme::Https, false) => "https-unverified",
         };
-        let pool_key = format!("{} {tls} {label} {target}", upstream.id).into();
+        let pool_key = format!("{} {tls} {label} {address}", upstream.id).into();
         Ok(Self { label: label.into(), host, pool_key, server_name, address })
     }
 }
@@ -73,8 +68,9 @@ pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<SendRe
     };
     match &node.address {
         Address::Unix(path) => speak(UnixStream::connect(&**path).await.map_err(unreachable)?, node).await,
-        Address::Tcp(address) => {
-            let stream = TcpStream::connect(&**address).await.map_err(unreachable)?;
+        address @ (Address::Tcp(_) | Address::Name(..)) => {
+            let addresses = address.resolved().await.map_err(unreachable)?;
+            let stream = TcpStream::connect(&*addresses).await.map_err(unreachable)?;
             stream.set_nodelay(true).map_err(unreachable)?;
             let (Some(config), Some(name)) = (tls, &node.server_name) else {
                 return speak(stream, node).await;

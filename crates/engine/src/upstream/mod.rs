@@ -1,28 +1,48 @@
 //! The way to an upstream: choose a node, take or make a connection, send the request, hand back the response.
 //!
 //! [`send`] is called by the exchange when its plugins are done. Connections are pooled per worker ([`pool`]), nodes
-//! chosen by [`balance`], and every wait has an end ([`progress`], [`body`]).
+//! chosen by [`balance`] as [`attempts`] asks for them, and every wait has an end ([`progress`], [`body`]). Beside the
+//! exchanges, [`upkeep`] resolves names and probes nodes.
 
+mod attempts;
 mod balance;
 mod body;
 mod connect;
+mod health;
+mod node_state;
 mod pool;
 mod prepare;
 mod progress;
+mod resolve;
+mod roster;
 mod tls;
+mod upkeep;
 
+pub use attempts::NodeChoice;
+pub use health::Health;
+pub use node_state::UpstreamStates;
 pub use pool::Pool;
+pub use resolve::{Names, name_servers};
+pub use roster::{Member, Roster};
+pub use upkeep::{Orders, Upkeep};
 
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response, headers};
-use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
+use crate::snapshot::{
+    ActiveChecks, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
+};
+use crate::state::State;
 use ::http::HeaderValue;
-use balance::RoundRobin;
+use arc_swap::{ArcSwap, Guard};
+use attempts::Attempts;
+use balance::Balance;
 use connect::Node;
 use hyper::body::Incoming;
+use node_state::UpstreamState;
 use pool::Connection;
 use progress::{Progress, Sending};
+use roster::Targets;
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -31,34 +51,82 @@ use std::time::{Duration, Instant};
 
 /// An upstream, ready to be sent to.
 pub struct Upstream {
-    nodes: Vec<Node>,
-    balancer: RoundRobin,
+    pub definition: UpstreamDefinition,
+    targets: Targets,
+    /// Changes when the answer for a name of its nodes does.
+    roster: ArcSwap<Roster>,
+    balance: Balance,
+    state: Arc<UpstreamState>,
     pass_host: PassHost,
     upstream_host: Option<HeaderValue>,
     retries: u32,
+    retry_timeout: Option<Duration>,
     timeouts: Timeouts,
     keepalive: Keepalive,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Upstream {
-    pub fn build(definition: &UpstreamDefinition) -> Result<Self, String> {
-        let nodes: Result<Vec<_>, _> =
-            definition.nodes.iter().map(|node| Node::build(definition, node)).collect();
+    /// Builds it from what is known now. Nodes that another generation has too keep their state in `state`.
+    pub fn build(definition: &UpstreamDefinition, state: &State) -> Result<Self, String> {
+        let balance = Balance::build(&definition.balance)?;
+        let targets = Targets::build(definition, &state.names)?;
+        let own = state.upstreams.of(&definition.id);
+        let roster = Roster::build(definition, &targets, &own, &balance)?;
         let host = definition.upstream_host.as_deref().map(HeaderValue::from_str).transpose();
+        health::probe::check(definition)?;
         Ok(Self {
-            nodes: nodes?,
-            balancer: RoundRobin::new(definition.nodes.iter().map(|node| node.weight)),
+            roster: ArcSwap::from_pointee(roster),
+            targets,
+            balance,
+            state: own,
             pass_host: definition.pass_host,
             upstream_host: host.map_err(|_| "upstream_host is not a valid Host".to_owned())?,
             retries: definition.retries,
+            retry_timeout: definition.retry_timeout_ms.map(Duration::from_millis),
             timeouts: definition.timeout,
             keepalive: definition.keepalive,
             tls: match definition.scheme {
                 Scheme::Http => None,
                 Scheme::Https => Some(tls::client_config(definition.tls_verify)?),
             },
+            definition: definition.clone(),
         })
+    }
+
+    /// The nodes as they are now.
+    pub fn roster(&self) -> Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// Takes over what has changed about its names.
+    pub fn refresh(&self) {
+        if self.roster().is_outdated(&self.targets)
+            // It could be built before, and nothing but addresses has changed.
+            && let Ok(roster) = Roster::build(&self.definition, &self.targets, &self.state, &self.balance)
+        {
+            self.roster.store(Arc::new(roster));
+        }
+    }
+
+    pub fn active_checks(&self) -> Option<&ActiveChecks> {
+        self.definition.checks.as_ref()?.active.as_ref()
+    }
+
+    pub fn passive_checks(&self) -> Option<&PassiveChecks> {
+        self.definition.checks.as_ref()?.passive.as_ref()
+    }
+
+    /// The next node among those `allowed`. Where none of these is well, one that is down is tried.
+    fn choose(&self, exchange: &Exchange, allowed: &dyn Fn(&Member) -> bool) -> Option<Arc<Member>> {
+        let roster = self.roster();
+        let pick = |usable: &dyn Fn(&Member) -> bool| {
+            let mut tiers = roster.tiers.iter();
+            tiers.find_map(|tier| self.balance.pick(tier, exchange, &self.state, usable)).cloned()
+        };
+        let is_up = |member: &Member| member.state.health.is_up() && allowed(member);
+        let up = if self.definition.checks.is_some() { pick(&is_up) } else { None };
+        up.or_else(|| pick(allowed))
     }
 }
 
@@ -72,16 +140,13 @@ pub async fn send(
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
     prepare::headers(exchange);
     let started = Instant::now();
-    let mut attempts = upstream.retries + 1;
+    let mut attempts = Attempts::new(upstream);
+    let mut choice = attempts.first(exchange)?;
     let mut connection = loop {
-        let node = upstream.balancer.next().and_then(|index| upstream.nodes.get(index));
-        let node = node.ok_or_else(|| ProxyError::new(Kind::NoUpstreamNode, "every node has weight 0"))?;
-        exchange.record.upstream = Some(node.label.clone());
-        attempts -= 1;
-        match connection(exchange, upstream, node).await {
+        exchange.record.upstream = Some(choice.node().label.clone());
+        match connection(exchange, upstream, choice.node()).await {
             Ok(connection) => break connection,
-            Err(error) if error.retry && attempts > 0 => exchange.worker.report(&error),
-            Err(error) => return Err(error),
+            Err(error) => choice = attempts.next(exchange, choice, error)?,
         }
     };
     let host = prepare::host(exchange, upstream, &connection.node);
@@ -99,9 +164,16 @@ pub async fn send(
             // The pooled connection had been closed by the upstream, and nothing was sent on it.
             Err((_, Some(unsent))) if connection.pooled => {
                 request = unsent;
-                connection = connect(upstream, connection.node.clone()).await?;
+                connection = match connect(upstream, connection.node.clone()).await {
+                    Ok(connection) => connection,
+                    Err(error) => {
+                        attempts.failed(&choice, &error);
+                        return Err(error);
+                    }
+                };
             }
             Err((error, _)) => {
+                attempts.failed(&choice, &error);
                 exchange.record.bytes_received = progress.bytes();
                 return Err(error);
             }
@@ -109,6 +181,8 @@ pub async fn send(
     };
     exchange.record.bytes_received = progress.bytes();
     exchange.record.upstream_latency = Some(started.elapsed());
+    attempts.answered(&choice, head.status().as_u16());
+    exchange.choice = Some(choice);
     Ok(respond(exchange, head, connection, upstream))
 }
 
