@@ -66,7 +66,6 @@ async fn attempt(checks: &ActiveChecks, member: &Member) -> io::Result<Sign> {
         stream = Box::new(TlsConnector::from(config).connect(name, stream).await?);
     }
     stream.write_all(request(checks, member).as_bytes()).await?;
-    // No status at all is in neither list of statuses, unlike a connection that breaks.
     Ok(Sign::Status(status(stream).await?))
 }
 
