@@ -33,7 +33,7 @@ class ActiveHealthy(Model):
     """How a node that is well is probed, and what makes one well again."""
 
     interval: Interval = 1
-    http_statuses: Statuses = [200, 302]
+    http_statuses: Statuses = Field(default_factory=lambda: [200, 302])
     successes: Threshold = 2
 
 
@@ -41,7 +41,7 @@ class ActiveUnhealthy(Model):
     """How a node that is down is probed, and what takes one down."""
 
     interval: Interval = 1
-    http_statuses: Statuses = [429, 404, 500, 501, 502, 503, 504, 505]
+    http_statuses: Statuses = Field(default_factory=lambda: [429, 404, 500, 501, 502, 503, 504, 505])
     http_failures: Threshold = 5
     tcp_failures: Threshold = 2
     timeouts: Threshold = 3
@@ -66,14 +66,14 @@ class ActiveChecks(Model):
 class PassiveHealthy(Model):
     """What real requests show of a node that is well."""
 
-    http_statuses: Statuses = [*_SUCCESSES, *_REDIRECTS]
+    http_statuses: Statuses = Field(default_factory=lambda: [*_SUCCESSES, *_REDIRECTS])
     successes: PassiveThreshold = 5
 
 
 class PassiveUnhealthy(Model):
     """What real requests show of a node that is not."""
 
-    http_statuses: Statuses = [429, 500, 503]
+    http_statuses: Statuses = Field(default_factory=lambda: [429, 500, 503])
     http_failures: PassiveThreshold = 5
     tcp_failures: PassiveThreshold = 2
     timeouts: PassiveThreshold = 7
