@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// What a failed attempt counts as in latency, so that failing fast does not look like being fast.
 const PENALTY: Duration = Duration::from_secs(1);
 
-/// The attempts so far.
+/// The attempts so far, but for the one under way.
 pub struct Attempts<'a> {
     upstream: &'a Upstream,
     tried: SmallVec<[Arc<Member>; 2]>,
@@ -42,7 +42,7 @@ impl<'a> Attempts<'a> {
     }
 
     /// The node for the first attempt.
-    pub fn first(&mut self, exchange: &Exchange) -> Result<NodeChoice, ProxyError> {
+    pub fn first(&self, exchange: &Exchange) -> Result<NodeChoice, ProxyError> {
         let choice = self.choose(exchange);
         choice.ok_or_else(|| ProxyError::new(Kind::NoUpstreamNode, "every node has weight 0"))
     }
@@ -57,6 +57,10 @@ impl<'a> Attempts<'a> {
     ) -> Result<NodeChoice, ProxyError> {
         self.failed(&choice, &error);
         self.only_connecting &= is_of_connecting(error.kind);
+        if !self.tried.iter().any(|tried| tried.origin == choice.member.origin) {
+            self.nodes = self.nodes.saturating_add(1);
+        }
+        self.tried.push(choice.member.clone());
         drop(choice);
         if !error.retry || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(error);
@@ -95,7 +99,7 @@ impl<'a> Attempts<'a> {
         }
     }
 
-    fn choose(&mut self, exchange: &Exchange) -> Option<NodeChoice> {
+    fn choose(&self, exchange: &Exchange) -> Option<NodeChoice> {
         let (tried, only_connecting) = (&self.tried, self.only_connecting);
         let may_go_on = self.nodes <= self.upstream.retries;
         let allowed = |member: &Member| {
@@ -104,10 +108,6 @@ impl<'a> Attempts<'a> {
             !tried.iter().any(was_tried) && (may_go_on || (only_connecting && is_sibling()))
         };
         let member = self.upstream.choose(exchange, &allowed)?;
-        if !tried.iter().any(|tried| tried.origin == member.origin) {
-            self.nodes += 1;
-        }
-        self.tried.push(member.clone());
         Some(NodeChoice::new(member, self.upstream))
     }
 }
