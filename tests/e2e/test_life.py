@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .upstream import Received, Upstream
 
 BAD = """\
-gateway: {listen: ["127.0.0.1:0"], admin: null, metrics: null, control: null, wrokers: 2}
+gateway: {listen: ["127.0.0.1:0"], admin: null, metrics: null, wrokers: 2}
 upstreams:
   - id: one
     nodes: {"127.0.0.1:1": 1}

@@ -187,6 +187,12 @@ async fn passive_checks_take_a_node_out_and_a_reload_does_not_bring_it_back() {
 
 #[tokio::test]
 async fn one_of_three_nodes_is_stopped_and_started_again_and_no_request_fails() {
+    for idle_connections in [0, 8] {
+        stop_and_start_one_of_three_nodes(idle_connections).await;
+    }
+}
+
+async fn stop_and_start_one_of_three_nodes(idle_connections: usize) {
     let mut upstreams = upstreams(3).await;
     let checks = json!({"checks": {
         "active": {
@@ -200,7 +206,7 @@ async fn one_of_three_nodes_is_stopped_and_started_again_and_no_request_fails() 
             "healthy": {"http_statuses": [200], "successes": 1},
             "unhealthy": {"http_statuses": [500], "http_failures": 1, "tcp_failures": 1, "timeouts": 1},
         },
-    }, "keepalive": {"size": 0, "idle_timeout_ms": 0, "requests": 1}});
+    }, "keepalive": {"size": idle_connections, "idle_timeout_ms": 60000, "requests": 1000}});
     let (_engine, address) = start(&snapshot(&nodes(&upstreams), checks));
     let mut client = RawClient::connect(address).await.unwrap();
     for _ in 0..30 {
