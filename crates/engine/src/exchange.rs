@@ -7,6 +7,7 @@ use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
 use crate::server::Worker;
+use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
@@ -47,6 +48,10 @@ pub struct Exchange {
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
+    /// The protocol that the client asks to change to, where it does.
+    pub upgrade: Option<HeaderValue>,
+    /// Set when the upstream has agreed to it.
+    pub tunnel: Option<Tunnel>,
     /// Headers that the upstream does not get. Plugins and tool calls still see them, so that one credential can
     /// serve a global rule, a route and the exchanges of its tool calls.
     pub withheld: SmallVec<[HeaderName; 2]>,
@@ -81,7 +86,13 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
-    exchange.record.attach(response)
+    match exchange.tunnel.take() {
+        None => exchange.record.attach(response),
+        Some(tunnel) => {
+            tunnel.start(worker, exchange.record);
+            response
+        }
+    }
 }
 
 impl Exchange {
@@ -100,6 +111,8 @@ impl Exchange {
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
+            upgrade: None,
+            tunnel: None,
             withheld: SmallVec::new(),
             response_headers: HeaderMap::new(),
             record,
@@ -154,6 +167,7 @@ impl Exchange {
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
+        self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
         headers::strip_identity(&mut self.request.headers);
         Ok(())

@@ -39,6 +39,7 @@ pub struct RouteEntry {
     /// Empty: any.
     pub methods: Vec<Method>,
     pub chain: Chain,
+    pub websocket: bool,
     pub target: Target,
 }
 
@@ -302,6 +303,7 @@ impl Builder<'_> {
             operation: route.operation.as_deref().map(Arc::from),
             methods,
             chain,
+            websocket: route.websocket,
             target,
         })
     }

@@ -2,6 +2,7 @@
 //! path workers share only the current generation, which they read, and counters.
 
 mod aside;
+mod client;
 mod connection;
 mod listener;
 mod worker;

@@ -16,6 +16,7 @@ mod resolve;
 mod roster;
 mod stream;
 mod tls;
+mod tunnel;
 mod upkeep;
 
 pub use attempts::NodeChoice;
@@ -24,22 +25,25 @@ pub use node_state::UpstreamStates;
 pub use pool::Pool;
 pub use resolve::{Names, name_servers};
 pub use roster::{Member, Roster};
+pub use tunnel::Tunnel;
 pub use upkeep::{Orders, Upkeep};
 
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::{Response, headers};
+use crate::http::{Body, Response, headers};
 use crate::snapshot::{
     ActiveChecks, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
 };
 use crate::state::State;
-use ::http::HeaderValue;
+use ::http::header::{CONNECTION, UPGRADE};
 use ::http::uri::PathAndQuery;
+use ::http::{HeaderValue, StatusCode};
 use arc_swap::{ArcSwap, Guard};
 use attempts::Attempts;
 use balance::Balance;
 use connect::Node;
 use h1::{Connection, Receiving, Reply, Sending};
+use hyper::upgrade::OnUpgrade;
 use node_state::UpstreamState;
 use roster::Targets;
 use std::sync::Arc;
@@ -154,7 +158,10 @@ pub async fn send(
     exchange.record.upstream_latency = Some(started.elapsed());
     attempts.answered(&choice, reply.parts.status.as_u16());
     exchange.record.choice = Some(choice);
-    Ok(respond(exchange, reply, upstream))
+    match reply.parts.status {
+        StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
+        _ => Ok(respond(exchange, reply, upstream)),
+    }
 }
 
 /// Sends the request to one node, once more on a new connection where an idle one turns out to be closed. `sending` is
@@ -202,6 +209,24 @@ async fn connect(upstream: &Upstream, node: &Node) -> Result<Box<Connection>, Pr
             Err(ProxyError::before_sending(Kind::ConnectTimeout, detail))
         }
     }
+}
+
+/// The answer to an upgrade. Bytes pass when the client has got it.
+fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
+    let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
+        return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
+    };
+    let mut headers = reply.parts.headers;
+    let protocol = headers.remove(UPGRADE);
+    headers::strip_hop_by_hop(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let patience = Duration::from_millis(upstream.timeouts.read_ms);
+    exchange.tunnel = Some(Tunnel { client, connection: reply.connection, patience });
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Response {

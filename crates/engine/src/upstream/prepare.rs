@@ -44,6 +44,11 @@ pub fn headers(exchange: &mut Exchange) {
     for name in &exchange.withheld {
         request.headers.remove(name);
     }
+    let may_upgrade = exchange.route.as_ref().is_some_and(|route| route.websocket);
+    if let Some(protocol) = exchange.upgrade.take().filter(|_| may_upgrade) {
+        request.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers.insert(header::UPGRADE, protocol);
+    }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
     headers::set_forwarded(

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// What is still to come.
 enum Left {
@@ -32,8 +32,6 @@ pub struct Receiving {
     worker: Rc<Worker>,
     keepalive: Keepalive,
     patience: Duration,
-    /// Since when the upstream has been waited for.
-    waiting: Option<Instant>,
 }
 
 impl Receiving {
@@ -53,7 +51,6 @@ impl Receiving {
             worker,
             keepalive,
             patience: Duration::from_millis(read_ms),
-            waiting: None,
         };
         if let Left::Nothing = receiving.left {
             receiving.release();
@@ -139,22 +136,19 @@ impl http_body::Body for Receiving {
             if let Left::Nothing = self.left {
                 return Poll::Ready(None);
             }
-            let deadline = self.waiting.unwrap_or_else(Instant::now) + self.patience;
+            let patience = self.patience;
             let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
-            match connection.poll_fill(context) {
-                Poll::Ready(Ok(0)) => match self.left {
+            let filled = connection.poll_fill(context);
+            let Ok(filled) = connection.patience.bound(filled, patience, context) else {
+                return self.fail("the upstream stopped in the middle of its answer");
+            };
+            match ready!(filled) {
+                Ok(0) => match self.left {
                     Left::UntilClose => self.left = Left::Nothing,
                     _ => return self.fail("the upstream closed in the middle of its answer"),
                 },
-                Poll::Ready(Ok(_)) => self.waiting = None,
-                Poll::Ready(Err(error)) => return self.fail(error),
-                Poll::Pending if connection.poll_expired(deadline, context) => {
-                    return self.fail("the upstream stopped in the middle of its answer");
-                }
-                Poll::Pending => {
-                    self.waiting.get_or_insert_with(Instant::now);
-                    return Poll::Pending;
-                }
+                Ok(_) => {}
+                Err(error) => return self.fail(error),
             }
         }
     }
