@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import socket
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from benches.load.processes import (
@@ -17,9 +17,13 @@ from benches.load.processes import (
     used_microseconds,
 )
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 SERVER = """
 import socket, subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+code = "import socket; socket.create_connection(('127.0.0.1', {watch})).recv(1)"
+child = subprocess.Popen([sys.executable, "-c", code])
 listener = socket.create_server(("127.0.0.1", {port}))
 while True:
     connection, _ = listener.accept()
@@ -44,24 +48,26 @@ def test_where_a_thread_ended_the_ticks_of_its_process_count() -> None:
 
 
 def test_a_server_tells_its_time_and_memory_and_ends_with_its_children(tmp_path: Path) -> None:
-    import socket
-
     port = free_port()
-    command = [sys.executable, "-c", SERVER.format(port=port)]
-    server = Server("mine", command, port=port, core=0, folder=tmp_path, environment={})
-    try:
-        before = server.usage()
-        with socket.create_connection(("127.0.0.1", port)) as connection:
-            connection.sendall(b".")
-            assert connection.recv(1) == b"."
-        assert used_microseconds(before, server.usage()) > 1_000
-        assert server.peak_bytes() >= server.resident_bytes() > 1_000_000
-        pids = descendants(server.process.pid)
-        assert len(pids) == 2
-    finally:
-        server.stop()
-    assert server.process.poll() is not None
-    assert [pid for pid in pids if _runs(pid)] == []
+    with socket.create_server(("127.0.0.1", 0)) as watch:
+        watch.settimeout(60)
+        command = [sys.executable, "-c", SERVER.format(port=port, watch=watch.getsockname()[1])]
+        server = Server("mine", command, port=port, core=0, folder=tmp_path, environment={})
+        try:
+            child, _ = watch.accept()
+            before = server.usage()
+            with socket.create_connection(("127.0.0.1", port)) as connection:
+                connection.sendall(b".")
+                assert connection.recv(1) == b"."
+            assert used_microseconds(before, server.usage()) > 1_000
+            assert server.peak_bytes() >= server.resident_bytes() > 1_000_000
+            assert len(descendants(server.process.pid)) == 2
+        finally:
+            server.stop()
+        assert server.process.poll() is not None
+        with child:
+            child.settimeout(60)
+            assert child.recv(1) == b"", "the child has ended"
 
 
 def test_a_server_that_ends_at_once_is_an_error_with_what_it_said(tmp_path: Path) -> None:
@@ -73,11 +79,3 @@ def test_a_server_that_ends_at_once_is_an_error_with_what_it_said(tmp_path: Path
 def test_a_command_that_fails_is_an_error_with_what_it_said() -> None:
     with pytest.raises(ServerError, match="wrong"):
         run_on_core(0, [sys.executable, "-c", "raise SystemExit('wrong')"], timeout=60)
-
-
-def _runs(pid: int) -> bool:
-    """Whether a process is still there, and not only its entry that nobody has read yet."""
-    state = subprocess.run(
-        ["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True
-    ).stdout.strip()
-    return bool(state) and not state.startswith("Z")

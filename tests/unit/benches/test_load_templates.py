@@ -36,7 +36,9 @@ def test_lines_are_repeated_with_their_number() -> None:
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_file_fills_without_rest(path: Path) -> None:
-    text = filled(path.read_text(), values(8001, 8002, Path("/tmp/x")))
+    # Three of each are as good as 100,000.
+    few = re.sub(r"@repeat \d+@", "@repeat 3@", path.read_text())
+    text = filled(few, values(8001, 8002, Path("/tmp/x")))
     assert not re.search(r"@[A-Za-z_]+( \d+)?@", text)
     if path.suffix == ".json":
         json.loads(text)
