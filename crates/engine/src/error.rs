@@ -8,21 +8,12 @@ use ::http::{HeaderValue, StatusCode, header};
 /// The response header that carries [`Kind::code`].
 pub const CODE_HEADER: &str = "x-toolway-error";
 
-/// Where an error comes from: what the client sent, the gateway itself, or the upstream.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
-    Client,
-    Gateway,
-    Upstream,
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Framing(FramingError),
     Path(PathError),
     BadRequest,
     RouteNotFound,
-    MethodNotImplemented,
     BodyTooLarge,
     NoUpstreamNode,
     UpstreamUnreachable,
@@ -33,7 +24,6 @@ pub enum Kind {
     SendTimeout,
     ReadTimeout,
     ClientClosed,
-    Internal,
 }
 
 impl From<FramingError> for ProxyError {
@@ -67,7 +57,6 @@ impl Kind {
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
             Kind::RouteNotFound => "route_not_found",
-            Kind::MethodNotImplemented => "method_not_implemented",
             Kind::BodyTooLarge => "body_too_large",
             Kind::NoUpstreamNode => "no_upstream_node",
             Kind::UpstreamUnreachable => "upstream_unreachable",
@@ -78,21 +67,6 @@ impl Kind {
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
-            Kind::Internal => "internal",
-        }
-    }
-
-    pub const fn source(self) -> Source {
-        match self {
-            Kind::Framing(_)
-            | Kind::Path(_)
-            | Kind::BadRequest
-            | Kind::RouteNotFound
-            | Kind::MethodNotImplemented
-            | Kind::BodyTooLarge
-            | Kind::ClientClosed => Source::Client,
-            Kind::Internal => Source::Gateway,
-            _ => Source::Upstream,
         }
     }
 
@@ -101,14 +75,12 @@ impl Kind {
             Kind::Framing(error) => error.status(),
             Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
-            Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
                 StatusCode::BAD_GATEWAY
             }
             Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -116,7 +88,6 @@ impl Kind {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::RouteNotFound => "404 Route Not Found",
-            Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::NoUpstreamNode => "The upstream has no node to send to",
             Kind::UpstreamUnreachable => "The upstream could not be reached",
@@ -127,7 +98,6 @@ impl Kind {
             Kind::SendTimeout => "The upstream took too long to take the request",
             Kind::ReadTimeout => "The upstream took too long to answer",
             Kind::ClientClosed => "The request ended before it was complete",
-            Kind::Internal => "The gateway failed to answer",
         }
     }
 }

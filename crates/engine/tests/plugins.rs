@@ -189,3 +189,15 @@ async fn one_key_serves_a_global_rule_and_a_route_and_is_kept_from_the_upstream(
     let received = gateway.upstream.received().remove(0);
     assert_eq!((received.header("apikey"), received.header("x-consumer-username")), (None, Some("alice")));
 }
+
+#[tokio::test]
+async fn a_rewritten_header_reaches_the_upstream_in_place_of_the_withheld_key() {
+    let plugins = json!({
+        "key-auth": {"header": "Authorization"},
+        "proxy-rewrite": {"headers": {"set": {"Authorization": "Bearer upstream-token"}}},
+    });
+    let gateway = Gateway::start(plugins, json!({})).await;
+    gateway.send("GET /shop/orders", "Authorization: Bearer alice-key\r\n").await;
+    let received = gateway.upstream.received().remove(0);
+    assert_eq!(received.header("authorization"), Some("Bearer upstream-token"));
+}

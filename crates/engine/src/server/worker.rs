@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 /// How often idle upstream connections are looked through.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// What all workers share.
 pub struct Shared {

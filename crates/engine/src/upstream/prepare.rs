@@ -2,9 +2,10 @@
 
 use super::Upstream;
 use super::connect::Node;
+use super::h1::{RequestHead, Sending};
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::headers;
+use crate::http::{Body, headers};
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, header};
@@ -55,10 +56,34 @@ pub fn headers(exchange: &mut Exchange) {
     );
 }
 
+/// The request for `node`: made from the exchange at the first try, and with another head where it goes out again.
+pub fn sending(
+    exchange: &mut Exchange,
+    upstream: &Upstream,
+    node: &Node,
+    uri: &PathAndQuery,
+    earlier: Option<Box<Sending>>,
+) -> Box<Sending> {
+    if let Some(host) = host(exchange, upstream, node) {
+        exchange.request.headers.insert(header::HOST, host);
+    }
+    let framing =
+        earlier.as_ref().map_or_else(|| Sending::framing_of(&exchange.body), |sending| sending.framing);
+    let request = &exchange.request;
+    let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, framing);
+    match earlier {
+        Some(mut sending) => {
+            sending.restart_with(head);
+            sending
+        }
+        None => Box::new(Sending::new(head, std::mem::replace(&mut exchange.body, Body::Empty), framing)),
+    }
+}
+
 /// The Host that the upstream sees; none leaves the client's.
-pub fn host(exchange: &mut Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
-    if let Some(host) = exchange.rewrite.host.take() {
-        return Some(host);
+fn host(exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
+    if let Some(host) = &exchange.rewrite.host {
+        return Some(host.clone());
     }
     match upstream.pass_host {
         PassHost::Pass => None,
