@@ -39,7 +39,7 @@ def main() -> int:
     """Runs what was asked for: 0; 1 where figures are void or something could not be run; 130 interrupted."""
     all_rows = {row.name: row for row in rows()}
     names = [*all_rows, APPLY, IMPORT, IDLE]
-    arguments = _arguments(names)
+    arguments = option_parser(names).parse_args()
     rounds = arguments.rounds or (1 if arguments.quick else 3)
     seconds = arguments.seconds or (1 if arguments.quick else 2)
     connections = (BUDGET_CONNECTIONS,) if arguments.quick else CONNECTIONS
@@ -62,7 +62,8 @@ def main() -> int:
     return 1 if failed or any(result.void for result in report.results) else 0
 
 
-def _arguments(names: list[str]) -> argparse.Namespace:
+def option_parser(names: list[str]) -> argparse.ArgumentParser:
+    """The options; `names` are the rows to choose from."""
     parser = argparse.ArgumentParser(
         prog="make bench", description="Compares Toolway with its peers; see docs/benchmark.md."
     )
@@ -85,7 +86,7 @@ def _arguments(names: list[str]) -> argparse.Namespace:
         "--seconds", type=_positive, help="of a load at 64 connections; else half as long (2)"
     )
     parser.add_argument("--rounds", type=_positive, help="of which the median is taken (3)")
-    return parser.parse_args()
+    return parser
 
 
 def _chosen(known: list[str]) -> Callable[[str], frozenset[str]]:

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benches.load.figures import BUDGET_CONNECTIONS, Report, Single, check
-from benches.load.generators import parse_wrk
+from benches.load.generators import Request, parse_wrk, wrk
 from benches.load.installing import program
 from benches.load.processes import Server, ServerError, stop
 from benches.load.rows import APPLY, TOOLWAY, Ask
@@ -61,6 +61,9 @@ def _under_load(
 ) -> tuple[float, int]:
     """The median of the times to live in milliseconds, and the failed requests."""
     _await(server, 0)
+    # Warm, and certain to take signals: a master process may come later to that than its worker to requests.
+    request = Request(f"http://127.0.0.1:{server.port}{ASK.path}", {})
+    wrk(request, BUDGET_CONNECTIONS, 1, LOAD_CORE, folder)
     longest = int(changes * LONGEST_SECONDS) + 10
     command = ["taskset", "-c", str(LOAD_CORE), program("wrk"), "--latency", "-t1", f"-c{BUDGET_CONNECTIONS}"]
     command += [f"-d{longest}s", f"http://127.0.0.1:{server.port}{ASK.path}"]

@@ -101,7 +101,8 @@ _TOOLS_CALL = Ask(
     answer="x" * 48,
 )
 _DOWNLOAD = Ask(path="/large", answer="x" * LARGE_BYTES)
-_UPLOAD = Ask(headers=(("Content-Type", "application/octet-stream"),), body=b"x" * LARGE_BYTES)
+_BINARY = ("Content-Type", "application/octet-stream")
+_UPLOAD = Ask(path="/upload", headers=(_BINARY,), body=b"x" * LARGE_BYTES)
 
 APPLY, IMPORT, IDLE = "apply", "import", "idle-demo"
 """Rows without a load of their own kind; see `applying` and `single`."""
