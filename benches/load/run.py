@@ -70,7 +70,7 @@ def run_row(row: Row, options: Options, folder: Path, upstream: Server, report: 
             measured: dict[str, list[Measurement]] = {subject.label: [] for subject in subjects}
             taking_part = [subject for subject in subjects if connections <= subject.most_connections]
             for turn in range(options.rounds):
-                shift = turn % len(taking_part)
+                shift = turn % max(1, len(taking_part))
                 for subject in taking_part[shift:] + taking_part[:shift]:
                     note(f"{row.name}: {subject.label}, {connections} connections, round {turn + 1}")
                     measured[subject.label].append(
