@@ -21,7 +21,7 @@ LONGEST_RATIO = 4.0
 _STYLE = """
   text { font: 13px system-ui, sans-serif; fill: #1f2328; }
   .title { font-size: 17px; font-weight: 600; }
-  .row { font-weight: 600; }
+  .row { font-weight: 600; paint-order: stroke; stroke: #ffffff; stroke-width: 4; }
   .quiet { fill: #59636e; font-size: 12px; }
   .bar { fill: #a5adb8; }
   .toolway { fill: #0a66c2; }
@@ -31,6 +31,7 @@ _STYLE = """
   .ground { fill: #ffffff; }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc; }
+    .row { stroke: #0d1117; }
     .quiet { fill: #9198a1; }
     .bar { fill: #59636e; }
     .toolway { fill: #4493f8; }

@@ -109,7 +109,7 @@ APPLY, IMPORT, IDLE = "apply", "import", "idle-demo"
 
 
 def rows() -> list[Row]:
-    """All rows under load, those with budgets first."""
+    """All rows under load."""
     return [
         Row("plain", "a plain route", "plain", limits=(Limit(1.2, YARDSTICK),)),
         Row(
