@@ -1,4 +1,6 @@
-"""Bodies far larger than what the gateway may keep: they stream both ways, and a slow reader slows the writer."""
+"""Bodies far larger than what the gateway may keep: they stream both ways, and a slow reader slows the
+writer down.
+"""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ pub struct RouteEntry {
     /// Empty: any.
     pub methods: Vec<Method>,
     pub chain: Chain,
+    pub websocket: bool,
     pub target: Target,
 }
 
@@ -294,6 +295,7 @@ impl Builder<'_> {
             operation: route.operation.as_deref().map(Arc::from),
             methods,
             chain,
+            websocket: route.websocket,
             target,
         })
     }

@@ -89,7 +89,8 @@ async fn serve(
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(limits.head_bytes.max(8192))
         .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair (it went away, or sent no HTTP); hyper has answered what it could.
     tokio::select! {

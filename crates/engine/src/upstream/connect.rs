@@ -43,6 +43,9 @@ impl Node {
         let host = HeaderValue::from_str(host).map_err(|_| format!("{:?} is not a valid host", node.host))?;
         let target = node.connect_to.as_deref().unwrap_or(&label);
         let address = match target.strip_prefix("unix:") {
+            Some(_) if upstream.scheme == Scheme::Https => {
+                return Err("https over a Unix socket is not spoken; use the scheme http".to_owned());
+            }
             Some(path) => Address::Unix(path.into()),
             None => Address::Tcp(target.into()),
         };

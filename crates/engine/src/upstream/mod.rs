@@ -10,18 +10,22 @@ mod pool;
 mod prepare;
 mod stream;
 mod tls;
+mod tunnel;
 
 pub use pool::Pool;
+pub use tunnel::Tunnel;
 
-use crate::error::{Kind, ProxyError};
+use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::{Response, headers};
+use crate::http::{Body, Response, headers};
 use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
-use ::http::HeaderValue;
+use ::http::header::{CONNECTION, UPGRADE};
 use ::http::uri::PathAndQuery;
+use ::http::{HeaderValue, StatusCode};
 use balance::RoundRobin;
 use connect::Node;
 use h1::{Connection, Receiving, Reply, Sending};
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -68,7 +72,7 @@ pub async fn send(
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
     prepare::headers(exchange);
     let started = Instant::now();
-    let mut attempts = upstream.retries + 1;
+    let mut attempts = upstream.retries.saturating_add(1);
     let mut sending = None;
     let reply = loop {
         let node = upstream.balancer.next().and_then(|index| upstream.nodes.get(index));
@@ -86,7 +90,10 @@ pub async fn send(
     };
     exchange.record.bytes_received = reply.received;
     exchange.record.upstream_latency = Some(started.elapsed());
-    Ok(respond(exchange, reply, upstream))
+    match reply.parts.status {
+        StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
+        _ => Ok(respond(exchange, reply, upstream)),
+    }
 }
 
 /// Sends the request to one node, once more on a new connection where an idle one turns out to be closed. `sending` is
@@ -136,10 +143,30 @@ async fn connect(upstream: &Upstream, node: &Node) -> Result<Box<Connection>, Pr
     }
 }
 
+/// The answer to an upgrade. Bytes pass when the client has got it.
+fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
+    let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
+        return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
+    };
+    let mut headers = reply.parts.headers;
+    let protocol = headers.remove(UPGRADE);
+    headers::strip_hop_by_hop(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let patience = Duration::from_millis(upstream.timeouts.read_ms);
+    exchange.tunnel = Some(Tunnel { client, connection: reply.connection, patience });
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
 fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Response {
     let (mut parts, ()) = ::http::Response::new(()).into_parts();
     std::mem::swap(&mut parts, &mut reply.parts);
     headers::strip_hop_by_hop(&mut parts.headers);
+    // Only the gateway tells of its errors.
+    parts.headers.remove(CODE_HEADER);
     parts.version = ::http::Version::HTTP_11;
     let body = Receiving::body(reply, exchange.worker.clone(), upstream.keepalive, upstream.timeouts.read_ms);
     Response::from_parts(parts, body)

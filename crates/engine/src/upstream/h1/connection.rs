@@ -7,6 +7,7 @@ use crate::snapshot::Timeouts;
 use crate::upstream::connect::Node;
 use crate::upstream::stream::Stream;
 use bytes::BytesMut;
+use http::StatusCode;
 use http::response::Parts;
 use std::future::Future;
 use std::io;
@@ -190,6 +191,11 @@ impl Connection {
         loop {
             let head = head::read(&mut self.buffer, &sending.head);
             match head.map_err(|error| Broken::new(Kind::UpstreamProtocol, error))? {
+                Some(head)
+                    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS && !sending.head.upgrades =>
+                {
+                    return Err(Broken::new(Kind::UpstreamProtocol, "it switches protocols unasked"));
+                }
                 Some(head) if is_interim(&head) => {}
                 head => return Ok(head),
             }
@@ -198,7 +204,7 @@ impl Connection {
 }
 
 fn is_interim(head: &ResponseHead) -> bool {
-    head.parts.status.is_informational() && head.parts.status != http::StatusCode::SWITCHING_PROTOCOLS
+    head.parts.status.is_informational() && head.parts.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 impl Broken {

@@ -32,8 +32,8 @@ pub struct Receiving {
     worker: Rc<Worker>,
     keepalive: Keepalive,
     patience: Duration,
-    /// When the last piece came.
-    since: Instant,
+    /// Since when the upstream has been waited for.
+    waiting: Option<Instant>,
 }
 
 impl Receiving {
@@ -53,7 +53,7 @@ impl Receiving {
             worker,
             keepalive,
             patience: Duration::from_millis(read_ms),
-            since: Instant::now(),
+            waiting: None,
         };
         if let Left::Nothing = receiving.left {
             receiving.release();
@@ -139,19 +139,22 @@ impl http_body::Body for Receiving {
             if let Left::Nothing = self.left {
                 return Poll::Ready(None);
             }
-            let deadline = self.since + self.patience;
+            let deadline = self.waiting.unwrap_or_else(Instant::now) + self.patience;
             let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
             match connection.poll_fill(context) {
                 Poll::Ready(Ok(0)) => match self.left {
                     Left::UntilClose => self.left = Left::Nothing,
                     _ => return self.fail("the upstream closed in the middle of its answer"),
                 },
-                Poll::Ready(Ok(_)) => self.since = Instant::now(),
+                Poll::Ready(Ok(_)) => self.waiting = None,
                 Poll::Ready(Err(error)) => return self.fail(error),
                 Poll::Pending if connection.poll_expired(deadline, context) => {
                     return self.fail("the upstream stopped in the middle of its answer");
                 }
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.waiting.get_or_insert_with(Instant::now);
+                    return Poll::Pending;
+                }
             }
         }
     }
