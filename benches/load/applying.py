@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 
 from benches.load.figures import BUDGET_CONNECTIONS, Report, Single, check
-from benches.load.generators import Request, parse_wrk, wrk
+from benches.load.generators import parse_wrk
 from benches.load.installing import program
 from benches.load.processes import Server, ServerError, stop
 from benches.load.rows import APPLY, TOOLWAY, Ask
@@ -29,6 +29,7 @@ ASK = Ask(path="/routes/5000/items")
 LIVE_MILLISECONDS = 50
 LONGEST_SECONDS = 60.0
 """After which a change is given up."""
+SETTLE_SECONDS = 1.0
 
 
 def run_apply(changes: int, peers: frozenset[str], folder: Path, upstream: Server, report: Report) -> None:
@@ -61,9 +62,6 @@ def _under_load(
 ) -> tuple[float, int]:
     """The median of the times to live in milliseconds, and the failed requests."""
     _await(server, 0)
-    # Warm, and certain to take signals: a master process may come later to that than its worker to requests.
-    request = Request(f"http://127.0.0.1:{server.port}{ASK.path}", {})
-    wrk(request, BUDGET_CONNECTIONS, 1, LOAD_CORE, folder)
     longest = int(changes * LONGEST_SECONDS) + 10
     command = ["taskset", "-c", str(LOAD_CORE), program("wrk"), "--latency", "-t1", f"-c{BUDGET_CONNECTIONS}"]
     command += [f"-d{longest}s", f"http://127.0.0.1:{server.port}{ASK.path}"]
@@ -83,6 +81,8 @@ def _change(peer: Peer, server: Server, number: int, folder: Path, upstream_port
     """Changes the route and waits until it is live: milliseconds."""
     filled = values(server.port, upstream_port, folder, number)
     files = changing(peer.name, "apply")
+    # A master process takes signals later than its new worker takes requests, and loses those that come earlier.
+    time.sleep(SETTLE_SECONDS)
     finish = [write_file(template, folder, filled) for template in files]
     began = time.monotonic()
     for put_in_place in finish:
