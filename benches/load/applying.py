@@ -81,7 +81,7 @@ def _change(peer: Peer, server: Server, number: int, folder: Path, upstream_port
     """Changes the route and waits until it is live: milliseconds."""
     filled = values(server.port, upstream_port, folder, number)
     files = changing(peer.name, "apply")
-    # A master process takes signals later than its new worker takes requests, and loses those that come earlier.
+    # A master process takes signals later than its new worker takes requests, and loses earlier ones.
     time.sleep(SETTLE_SECONDS)
     finish = [write_file(template, folder, filled) for template in files]
     began = time.monotonic()
