@@ -12,6 +12,7 @@ pub mod generation;
 pub mod http;
 pub mod mcp;
 pub mod observe;
+mod patience;
 pub mod plugins;
 pub mod router;
 pub mod server;
