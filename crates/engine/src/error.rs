@@ -142,6 +142,11 @@ impl ProxyError {
         Self { kind, detail: detail.into(), retry: true }
     }
 
+    /// What is wrong with a client's body that broke off.
+    pub fn of_client_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        Self::new(Kind::ClientClosed, error.to_string())
+    }
+
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
     pub fn response(&self) -> Response {
         let text = match self.kind {

@@ -16,11 +16,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 mod ending;
+mod inspection;
 mod query;
+mod routing;
 #[cfg(test)]
 mod testing;
 
 pub use ending::Ending;
+pub use inspection::Inspected;
 
 /// How a request came to the exchange.
 #[derive(Clone)]
@@ -44,6 +47,8 @@ pub struct Exchange {
     pub body: Body,
     /// The normalised path, without query. Routing, plugins and upstream see this one.
     pub path: String,
+    /// Set where a route that could match looks at the body.
+    pub inspected: Option<Inspected>,
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
@@ -95,6 +100,7 @@ impl Exchange {
             request,
             body,
             path: String::new(),
+            inspected: None,
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
@@ -108,7 +114,7 @@ impl Exchange {
     async fn answer(&mut self, merged: &mut Option<Chain>) -> Result<Response, ProxyError> {
         self.check()?;
         let generation = self.generation.clone();
-        self.route = self.find_route(&generation);
+        self.route = self.find_route(&generation).await?;
         self.record.route.clone_from(&self.route);
         if let Some(response) = generation.global.run(Phase::Receive..=Phase::Rewrite, self) {
             return Ok(response);
@@ -147,15 +153,6 @@ impl Exchange {
         self.record.host = self.host().to_owned();
         headers::strip_identity(&mut self.request.headers);
         Ok(())
-    }
-
-    fn find_route(&self, generation: &Generation) -> Option<Arc<RouteEntry>> {
-        if let Some((route, _)) = &self.arrival.tool {
-            return Some(route.clone());
-        }
-        let method = &self.request.method;
-        let accept = |route: &Arc<RouteEntry>| route.methods.is_empty() || route.methods.contains(method);
-        generation.router.find(self.host(), &self.path, accept).cloned()
     }
 
     /// The host that the client named, without port.

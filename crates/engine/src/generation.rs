@@ -2,14 +2,16 @@
 //! path; workers then only read it. The old generation lives on until its last exchange has ended.
 
 use crate::mcp::McpApp;
+use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Place};
+use crate::predicate::{Expression, Predicates};
 use crate::router::{Router, RouterBuilder};
 use crate::snapshot::{self, Limits, Snapshot};
 use crate::state::State;
 use crate::upstream::Upstream;
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,8 +35,7 @@ pub struct RouteEntry {
     pub host: Arc<str>,
     pub service: Arc<str>,
     pub operation: Option<Arc<str>>,
-    /// Empty: any.
-    pub methods: Vec<Method>,
+    pub predicates: Predicates,
     pub chain: Chain,
     pub target: Target,
 }
@@ -257,13 +258,7 @@ impl Builder<'_> {
     ) -> Option<RouteEntry> {
         let id: Arc<str> = route.id.as_str().into();
         let chain = self.chain(&route.plugins, &Place::Route(id.clone()), consumers, at);
-        let mut methods = Vec::with_capacity(route.methods.len());
-        for name in &route.methods {
-            match name.parse() {
-                Ok(method) => methods.push(method),
-                Err(_) => self.problem(format!("{at}/methods"), format!("{name:?} is not a method")),
-            }
-        }
+        let predicates = self.predicates(route, at);
         let target = match &route.target {
             snapshot::Target::Upstream { id, strip_prefix, add_prefix } => {
                 let Some(upstream) = upstreams.get(id) else {
@@ -292,10 +287,30 @@ impl Builder<'_> {
             host: route.hosts.first().map(String::as_str).unwrap_or_default().into(),
             service: route.service.as_deref().or(route.api.as_deref()).unwrap_or_default().into(),
             operation: route.operation.as_deref().map(Arc::from),
-            methods,
+            predicates,
             chain,
             target,
         })
+    }
+
+    fn predicates(&mut self, route: &snapshot::Route, at: &str) -> Predicates {
+        let mut methods = Vec::with_capacity(route.methods.len());
+        for name in &route.methods {
+            match name.parse() {
+                Ok(method) => methods.push(method),
+                Err(_) => self.problem(format!("{at}/methods"), format!("{name:?} is not a method")),
+            }
+        }
+        let addresses = Networks::parse(&route.remote_addrs)
+            .map_err(|(nth, why)| self.problem(format!("{at}/remote_addrs/{nth}"), why));
+        let expression = Expression::compile(&route.vars).unwrap_or_else(|problems| {
+            for (pointer, why) in problems {
+                self.problem(format!("{at}/vars{pointer}"), why);
+            }
+            None
+        });
+        let addresses = addresses.ok().filter(|networks| !networks.is_empty());
+        Predicates { methods, addresses, expression }
     }
 
     fn static_target(&mut self, answer: &snapshot::StaticResponse, at: &str) -> Option<Target> {

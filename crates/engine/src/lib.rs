@@ -9,18 +9,22 @@
 pub mod error;
 pub mod exchange;
 pub mod generation;
+pub mod graphql;
 pub mod http;
 pub mod mcp;
 pub mod observe;
 pub mod plugins;
+pub mod predicate;
 pub mod router;
 pub mod server;
 pub mod snapshot;
 pub mod state;
 pub mod upstream;
+pub mod variable;
 
 mod engine;
 mod near;
+mod network;
 
 pub use engine::{Engine, StartError};
 pub use generation::BuildError;

@@ -14,7 +14,6 @@ mod proxy_rewrite;
 mod request_id;
 #[cfg(test)]
 pub(crate) mod testing;
-mod variable;
 
 pub use chain::Chain;
 

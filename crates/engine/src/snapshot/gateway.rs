@@ -31,10 +31,18 @@ pub struct Limits {
     pub head_timeout_ms: u64,
     /// Bytes of an MCP message, 4 MiB by default; beyond it 413.
     pub mcp_body_bytes: usize,
+    /// Bytes of a body that may be looked at to find a route, 64 KiB by default; longer ones match no route that asks.
+    pub match_body_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head_bytes: 64 << 10, headers: 100, head_timeout_ms: 30_000, mcp_body_bytes: 4 << 20 }
+        Self {
+            head_bytes: 64 << 10,
+            headers: 100,
+            head_timeout_ms: 30_000,
+            mcp_body_bytes: 4 << 20,
+            match_body_bytes: 64 << 10,
+        }
     }
 }
