@@ -29,6 +29,7 @@ from toolway.config.models import (
 )
 from toolway.config.models.app import NoAuth, OAuthAuth, ServiceHttpAuth, UserHttpAuth
 from toolway.config.models.consumer import Credential, KeyAuthCredential
+from toolway.config.models.gateway import Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -40,6 +41,8 @@ PAGE = DOCS / "configuration.md"
 
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
+    Limits: "limits",
+    PathRules: "path",
     Api: "apis",
     OperationSettings: "operations of an api",
     OperationTool: "tool",

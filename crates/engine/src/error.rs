@@ -2,6 +2,7 @@
 
 use crate::http::framing::FramingError;
 use crate::http::path::PathError;
+use crate::http::received::BodyFault;
 use crate::http::{Body, Response};
 use ::http::{HeaderValue, StatusCode, header};
 
@@ -24,6 +25,8 @@ pub enum Kind {
     RouteNotFound,
     MethodNotImplemented,
     BodyTooLarge,
+    BodyTimeout,
+    UriTooLong,
     NoUpstreamNode,
     UpstreamUnreachable,
     UpstreamClosed,
@@ -69,6 +72,8 @@ impl Kind {
             Kind::RouteNotFound => "route_not_found",
             Kind::MethodNotImplemented => "method_not_implemented",
             Kind::BodyTooLarge => "body_too_large",
+            Kind::BodyTimeout => "body_timeout",
+            Kind::UriTooLong => "uri_too_long",
             Kind::NoUpstreamNode => "no_upstream_node",
             Kind::UpstreamUnreachable => "upstream_unreachable",
             Kind::UpstreamClosed => "upstream_closed",
@@ -90,6 +95,8 @@ impl Kind {
             | Kind::RouteNotFound
             | Kind::MethodNotImplemented
             | Kind::BodyTooLarge
+            | Kind::BodyTimeout
+            | Kind::UriTooLong
             | Kind::ClientClosed => Source::Client,
             Kind::Internal => Source::Gateway,
             _ => Source::Upstream,
@@ -103,6 +110,8 @@ impl Kind {
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Kind::UriTooLong => StatusCode::URI_TOO_LONG,
             Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
                 StatusCode::BAD_GATEWAY
@@ -118,6 +127,8 @@ impl Kind {
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",
+            Kind::BodyTimeout => "The request body did not come in time",
+            Kind::UriTooLong => "The request's path and query are too long",
             Kind::NoUpstreamNode => "The upstream has no node to send to",
             Kind::UpstreamUnreachable => "The upstream could not be reached",
             Kind::UpstreamClosed => "The upstream closed the connection before it answered",
@@ -144,7 +155,12 @@ impl ProxyError {
 
     /// What is wrong with a client's body that broke off.
     pub fn of_client_body(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self::new(Kind::ClientClosed, error.to_string())
+        let kind = match error.downcast_ref() {
+            Some(BodyFault::TooLarge(_)) => Kind::BodyTooLarge,
+            Some(BodyFault::Stalled(_)) => Kind::BodyTimeout,
+            None => Kind::ClientClosed,
+        };
+        Self::new(kind, error.to_string())
     }
 
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
@@ -157,8 +173,8 @@ impl ProxyError {
         };
         let mut response = error_response(self.kind.status(), &text);
         response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(self.kind.code()));
-        if let Kind::Framing(_) = self.kind {
-            // What follows on this connection cannot be trusted.
+        if matches!(self.kind, Kind::Framing(_) | Kind::BodyTooLarge | Kind::BodyTimeout) {
+            // What follows on this connection cannot be trusted, or is a body that nobody reads.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

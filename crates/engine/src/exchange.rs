@@ -3,6 +3,8 @@
 
 use crate::error::{Kind, ProxyError};
 use crate::generation::{Generation, Identity, RouteEntry, Target};
+use crate::http::forwarded::Forwarded;
+use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::{Chain, Phase};
@@ -10,10 +12,12 @@ use crate::server::Worker;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use http_body::Body as _;
 use smallvec::SmallVec;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 mod ending;
 mod inspection;
@@ -42,6 +46,8 @@ pub struct Exchange {
     pub worker: Rc<Worker>,
     pub generation: Arc<Generation>,
     pub arrival: Arrival,
+    /// What a trusted peer says of the request; the client's address and scheme are then in `arrival` already.
+    pub forwarded: Option<Box<Forwarded>>,
     /// Method, URI and headers. Changes to method, query and headers go upstream; the path stays the client's.
     pub request: request::Parts,
     pub body: Body,
@@ -97,6 +103,7 @@ impl Exchange {
             worker: worker.clone(),
             generation: worker.generation(),
             arrival,
+            forwarded: None,
             request,
             body,
             path: String::new(),
@@ -147,12 +154,62 @@ impl Exchange {
     /// What is refused before anything of the request is trusted, and what a client may not say.
     fn check(&mut self) -> Result<(), ProxyError> {
         framing::check(&self.request)?;
-        let path = path::normalise(self.request.uri.path())?;
+        self.check_sizes()?;
+        let path = path::normalise_by(self.request.uri.path(), self.generation.path)?;
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
         headers::strip_identity(&mut self.request.headers);
+        self.believe();
         Ok(())
+    }
+
+    /// Whether URI and body are within the limits, as far as the head tells; the rest of the body is watched.
+    fn check_sizes(&mut self) -> Result<(), ProxyError> {
+        let limits = &self.generation.limits;
+        let uri = self.request.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+        if uri > limits.uri_bytes {
+            let why = format!("the URI has {uri} bytes, and may have {}", limits.uri_bytes);
+            return Err(ProxyError::new(Kind::UriTooLong, why));
+        }
+        // The body of a tool call is not a client's, and was made from a message that was within its limit.
+        if self.arrival.tool.is_some() {
+            return Ok(());
+        }
+        if let Some(limit) = limits.body_bytes.filter(|limit| self.body.size_hint().lower() > *limit) {
+            return Err(ProxyError::of_client_body(&BodyFault::TooLarge(limit)));
+        }
+        let patience = Duration::from_millis(limits.body_timeout_ms);
+        let body = std::mem::replace(&mut self.body, Body::Empty);
+        self.body = Received::within(body, limits.body_bytes, patience);
+        Ok(())
+    }
+
+    /// Takes from a trusted peer for whom it speaks. Headers of a tool call are made from its arguments.
+    fn believe(&mut self) {
+        if self.arrival.tool.is_some() {
+            return;
+        }
+        let peer = self.arrival.client.ip();
+        let Some(said) = Forwarded::read(&self.request.headers, peer, &self.generation.trusted) else {
+            return;
+        };
+        self.arrival.scheme = said.scheme.unwrap_or(self.arrival.scheme);
+        if let Some(client) = said.client().filter(|client| *client != peer.to_canonical()) {
+            self.arrival.client = SocketAddr::new(client, 0);
+            self.record.client = client;
+        }
+        self.forwarded = Some(Box::new(said));
+    }
+
+    /// Makes `client` the address that plugins, the upstream and the record see.
+    pub fn set_client(&mut self, client: IpAddr) {
+        self.arrival.client = SocketAddr::new(client, 0);
+        self.record.client = client;
+        if let Some(forwarded) = &mut self.forwarded {
+            // The way from this client is not known.
+            forwarded.chain.clear();
+        }
     }
 
     /// The host that the client named, without port.

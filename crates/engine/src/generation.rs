@@ -6,7 +6,7 @@ use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Place};
 use crate::predicate::{Expression, Predicates};
 use crate::router::{Router, RouterBuilder};
-use crate::snapshot::{self, Limits, Snapshot};
+use crate::snapshot::{self, Limits, PathRules, Snapshot};
 use crate::state::State;
 use crate::upstream::Upstream;
 use base64::Engine as _;
@@ -18,6 +18,9 @@ use std::sync::Arc;
 /// What the engine runs.
 pub struct Generation {
     pub limits: Limits,
+    pub path: PathRules,
+    /// Peers that may speak for others.
+    pub trusted: Networks,
     pub router: Router<Arc<RouteEntry>>,
     pub routes: HashMap<Arc<str>, Arc<RouteEntry>>,
     pub global: Chain,
@@ -143,8 +146,14 @@ impl Builder<'_> {
             }
         }
         self.check_tools(snapshot, &routes);
+        let trusted = Networks::parse(&snapshot.gateway.trusted_addresses).unwrap_or_else(|(nth, why)| {
+            self.problem(format!("/gateway/trusted_addresses/{nth}"), why);
+            Networks::default()
+        });
         Generation {
             limits: snapshot.gateway.limits.clone(),
+            path: snapshot.gateway.path,
+            trusted,
             router: router.build(),
             routes,
             global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),

@@ -15,7 +15,7 @@ pub use app::{
     App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest,
 };
 pub use consumer::{Consumer, Credential};
-pub use gateway::{Gateway, Limits};
+pub use gateway::{DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
 pub use route::{Route, StaticResponse, Target};
 pub use upstream::{Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition};
 

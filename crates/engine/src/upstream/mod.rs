@@ -153,11 +153,8 @@ async fn exchange_heads(
         Ok(Err(mut error)) => {
             let unsent = error.take_message();
             let error = error.into_error();
-            let kind = match () {
-                () if progress.client_failed() => Kind::ClientClosed,
-                () if error.is_parse() => Kind::UpstreamProtocol,
-                () => Kind::UpstreamClosed,
-            };
+            let of_upstream = if error.is_parse() { Kind::UpstreamProtocol } else { Kind::UpstreamClosed };
+            let kind = progress.client_failure().unwrap_or(of_upstream);
             Err((ProxyError::new(kind, format!("{label}: {error}")), unsent))
         }
         Err(kind) => Err((ProxyError::new(kind, format!("{label} made no progress in time")), None)),

@@ -4,6 +4,7 @@ use super::Upstream;
 use super::connect::Node;
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
+use crate::http::forwarded::{self, Origin};
 use crate::http::headers;
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
@@ -46,13 +47,14 @@ pub fn headers(exchange: &mut Exchange) {
     }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
-    headers::set_forwarded(
-        &mut request.headers,
-        arrival.client.ip(),
-        arrival.scheme,
-        host.as_ref(),
-        arrival.port,
-    );
+    let origin = Origin {
+        client: arrival.client.ip(),
+        scheme: arrival.scheme,
+        host: host.as_ref(),
+        port: arrival.port,
+        forwarded: exchange.forwarded.as_deref(),
+    };
+    forwarded::tell(&mut request.headers, &origin);
 }
 
 /// The Host that the upstream sees; none leaves the client's.

@@ -1,7 +1,7 @@
 //! How far the sending of a request has come, so that the right side is blamed when nothing moves: a client that is
 //! slow to give its body costs the upstream no timeout.
 
-use crate::error::Kind;
+use crate::error::{Kind, ProxyError};
 use crate::http::{Body, BoxError};
 use crate::snapshot::Timeouts;
 use bytes::Bytes;
@@ -12,8 +12,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-/// As far as an idle client may hold up an exchange while its body is awaited.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+/// A client's body ends itself when the client is too slow (`http::received`), long before this.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[derive(Clone, Copy)]
 enum State {
@@ -23,8 +23,8 @@ enum State {
     AwaitsUpstream,
     /// All was given; the upstream has to answer.
     Sent,
-    /// The client's body broke off.
-    ClientFailed,
+    /// The client's body broke off, or left its limits.
+    ClientFailed(Kind),
 }
 
 /// Shared by the body that is sent and the wait for the answer.
@@ -48,15 +48,20 @@ impl Progress {
     pub fn deadline(&self, timeouts: &Timeouts) -> (Instant, Kind) {
         let (state, since) = self.state.get();
         let (patience, kind) = match state {
-            State::AwaitsClient | State::ClientFailed => (CLIENT_PATIENCE, Kind::ClientClosed),
+            State::AwaitsClient => (CLIENT_PATIENCE, Kind::BodyTimeout),
+            State::ClientFailed(kind) => (CLIENT_PATIENCE, kind),
             State::AwaitsUpstream => (Duration::from_millis(timeouts.send_ms), Kind::SendTimeout),
             State::Sent => (Duration::from_millis(timeouts.read_ms), Kind::ReadTimeout),
         };
         (since + patience, kind)
     }
 
-    pub fn client_failed(&self) -> bool {
-        matches!(self.state.get().0, State::ClientFailed)
+    /// What is wrong with the client's body, if that is what ended the sending.
+    pub fn client_failure(&self) -> Option<Kind> {
+        match self.state.get().0 {
+            State::ClientFailed(kind) => Some(kind),
+            _ => None,
+        }
     }
 
     /// Bytes of the body taken from the client so far.
@@ -90,7 +95,10 @@ impl http_body::Body for Sending {
                 let ended = self.body.is_end_stream();
                 self.progress.set(if ended { State::Sent } else { State::AwaitsUpstream });
             }
-            Some(Err(_)) => self.progress.set(State::ClientFailed),
+            Some(Err(error)) => {
+                let kind = ProxyError::of_client_body(error.as_ref()).kind;
+                self.progress.set(State::ClientFailed(kind));
+            }
             None => self.progress.set(State::Sent),
         }
         Poll::Ready(frame)

@@ -1,7 +1,7 @@
 """Expressions: the `vars` of a route, in the language of lua-resty-expr that Apache APISIX uses.
 
-Checks their shape, operators and types, every mistake at its place. Names of variables and regular expressions
-are the engine's to check, which compiles them.
+Checks their shape, operators and types, every mistake at its place. Names of variables and regular
+expressions are the engine's to check, which compiles them.
 """
 
 from __future__ import annotations
