@@ -73,7 +73,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
 
 
 def _limits(limits: Limits) -> dict[str, Any]:
-    """The limits in the engine's units; those that the file does not set and the engine knows are left to it."""
+    """The limits in the engine's units; what the file does not set is left to the engine's defaults."""
     found: dict[str, Any] = {
         "head_bytes": limits.head_bytes,
         "headers": limits.headers,
