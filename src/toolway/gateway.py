@@ -42,7 +42,7 @@ DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
 _MAXIMUM_LOGO_BYTES = 2 << 20
-_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics")
+_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics", "access_log")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _REFERENCE_TO_FILE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s]""")
 

@@ -20,7 +20,13 @@ use tokio::sync::watch;
 pub struct Engine {
     shared: Arc<Shared>,
     gateway: Gateway,
-    running: Mutex<Option<Running>>,
+    life: Mutex<Life>,
+}
+
+enum Life {
+    Built,
+    Running(Running),
+    Drained,
 }
 
 struct Running {
@@ -59,7 +65,7 @@ impl Engine {
             access_log,
             connections: AtomicUsize::new(0),
         };
-        Ok(Self { shared: Arc::new(shared), gateway, running: Mutex::new(None) })
+        Ok(Self { shared: Arc::new(shared), gateway, life: Mutex::new(Life::Built) })
     }
 
     /// Builds a snapshot and drops it.
@@ -69,8 +75,8 @@ impl Engine {
 
     /// Binds every listener and starts the workers. Where one address cannot be had, nothing is started.
     pub fn start(&self) -> Result<(), StartError> {
-        let mut running = self.running();
-        if running.is_some() {
+        let mut life = self.life();
+        if !matches!(*life, Life::Built) {
             return Err(StartError::Started);
         }
         let workers = self.gateway.workers.max(1);
@@ -96,7 +102,7 @@ impl Engine {
             .enumerate()
             .map(|(index, sockets)| WorkerThread::start(index, self.shared.clone(), sockets, stopped.clone()))
             .collect();
-        *running = Some(Running {
+        *life = Life::Running(Running {
             workers: workers?,
             metrics_server,
             stop,
@@ -109,12 +115,18 @@ impl Engine {
 
     /// The addresses that are listened on, in the order of `gateway.listen`.
     pub fn listen_addresses(&self) -> Vec<SocketAddr> {
-        self.running().as_ref().map(|running| running.listen.clone()).unwrap_or_default()
+        match &*self.life() {
+            Life::Running(running) => running.listen.clone(),
+            Life::Built | Life::Drained => Vec::new(),
+        }
     }
 
     /// The address that metrics are served on.
     pub fn metrics_address(&self) -> Option<SocketAddr> {
-        self.running().as_ref().and_then(|running| running.metrics)
+        match &*self.life() {
+            Life::Running(running) => running.metrics,
+            Life::Built | Life::Drained => None,
+        }
     }
 
     /// Swaps a snapshot in. Exchanges under way end on the one that they began with. Listeners, workers and the access
@@ -128,17 +140,17 @@ impl Engine {
     /// Stops accepting, and waits for open exchanges to end. Whether all did within `limit`; those that did not are
     /// cut off when the process ends.
     pub fn drain(&self, limit: Duration) -> bool {
-        let Some(running) = self.running().take() else {
+        let Life::Running(running) = std::mem::replace(&mut *self.life(), Life::Drained) else {
             return true;
         };
-        let deadline = Instant::now() + limit;
+        let deadline = Instant::now().checked_add(limit);
         // Only fails where every worker has ended.
         let _ = running.stop.send(true);
         let all_ended = loop {
             if running.workers.iter().all(WorkerThread::has_ended) {
                 break true;
             }
-            if Instant::now() >= deadline {
+            if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
                 break false;
             }
             thread::sleep(Duration::from_millis(5));
@@ -183,8 +195,8 @@ impl Engine {
         })
     }
 
-    fn running(&self) -> MutexGuard<'_, Option<Running>> {
+    fn life(&self) -> MutexGuard<'_, Life> {
         // The lock guards no invariant that a panic could break.
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

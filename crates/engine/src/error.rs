@@ -9,21 +9,12 @@ use ::http::{HeaderValue, StatusCode, header};
 /// The response header that carries [`Kind::code`].
 pub const CODE_HEADER: &str = "x-toolway-error";
 
-/// Where an error comes from: what the client sent, the gateway itself, or the upstream.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Source {
-    Client,
-    Gateway,
-    Upstream,
-}
-
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
     Framing(FramingError),
     Path(PathError),
     BadRequest,
     RouteNotFound,
-    MethodNotImplemented,
     BodyTooLarge,
     BodyTimeout,
     UriTooLong,
@@ -36,7 +27,6 @@ pub enum Kind {
     SendTimeout,
     ReadTimeout,
     ClientClosed,
-    Internal,
 }
 
 impl From<FramingError> for ProxyError {
@@ -70,7 +60,6 @@ impl Kind {
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
             Kind::RouteNotFound => "route_not_found",
-            Kind::MethodNotImplemented => "method_not_implemented",
             Kind::BodyTooLarge => "body_too_large",
             Kind::BodyTimeout => "body_timeout",
             Kind::UriTooLong => "uri_too_long",
@@ -83,23 +72,6 @@ impl Kind {
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
-            Kind::Internal => "internal",
-        }
-    }
-
-    pub const fn source(self) -> Source {
-        match self {
-            Kind::Framing(_)
-            | Kind::Path(_)
-            | Kind::BadRequest
-            | Kind::RouteNotFound
-            | Kind::MethodNotImplemented
-            | Kind::BodyTooLarge
-            | Kind::BodyTimeout
-            | Kind::UriTooLong
-            | Kind::ClientClosed => Source::Client,
-            Kind::Internal => Source::Gateway,
-            _ => Source::Upstream,
         }
     }
 
@@ -108,7 +80,6 @@ impl Kind {
             Kind::Framing(error) => error.status(),
             Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
-            Kind::MethodNotImplemented => StatusCode::NOT_IMPLEMENTED,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -117,7 +88,6 @@ impl Kind {
                 StatusCode::BAD_GATEWAY
             }
             Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
-            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -125,7 +95,6 @@ impl Kind {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::RouteNotFound => "404 Route Not Found",
-            Kind::MethodNotImplemented => "This method is not served here",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::BodyTimeout => "The request body did not come in time",
             Kind::UriTooLong => "The request's path and query are too long",
@@ -138,7 +107,6 @@ impl Kind {
             Kind::SendTimeout => "The upstream took too long to take the request",
             Kind::ReadTimeout => "The upstream took too long to answer",
             Kind::ClientClosed => "The request ended before it was complete",
-            Kind::Internal => "The gateway failed to answer",
         }
     }
 }

@@ -40,6 +40,7 @@ pub struct RouteEntry {
     pub operation: Option<Arc<str>>,
     pub predicates: Predicates,
     pub chain: Chain,
+    pub websocket: bool,
     pub target: Target,
 }
 
@@ -298,6 +299,7 @@ impl Builder<'_> {
             operation: route.operation.as_deref().map(Arc::from),
             predicates,
             chain,
+            websocket: route.websocket,
             target,
         })
     }

@@ -13,6 +13,7 @@ pub mod graphql;
 pub mod http;
 pub mod mcp;
 pub mod observe;
+mod patience;
 pub mod plugins;
 pub mod predicate;
 pub mod router;

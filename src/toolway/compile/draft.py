@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from toolway.config.source import pointer_to
@@ -64,6 +64,5 @@ class Draft:
         self, code: str, message: str, pointer: str, *, hint: str | None = None, at_key: bool = False
     ) -> None:
         """Notes what works otherwise than its writer may think."""
-        self.warnings.append(
-            self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
-        )
+        problem = self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
+        self.warnings.append(replace(problem, kind="warning"))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from toolway.apps import actions_check, curate, manifest
+from toolway.apps import actions_check, curate, functions, manifest
 from toolway.apps.model import AppView, SelectedOperation
 from toolway.compile.apis import path_of, plugins_of, tool_of
 from toolway.config.models.base import split_address
@@ -110,8 +110,10 @@ def _report(draft: Draft, app: App, view: AppView) -> None:
         message = f'the app "{app.id}" selects no operation'
         draft.warn("app-without-operations", message, f"{app.pointer}/operations")
     source = draft.configuration.source
-    for problem in (*manifest.problems(view), *actions_check.actions_problems(view)):
+    sources = (manifest.problems, actions_check.actions_problems, functions.function_problems)
+    for problem in (problem for problems in sources for problem in problems(view)):
         pointer = app.pointer + problem.pointer
         place = source.place(pointer)
         line, column = (place.line, place.column) if place else (None, None)
-        draft.warnings.append(replace(problem, file=source.file, line=line, column=column, pointer=pointer))
+        told = replace(problem, kind="warning", file=source.file, line=line, column=column, pointer=pointer)
+        draft.warnings.append(told)

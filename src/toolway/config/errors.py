@@ -26,7 +26,7 @@ CODES = MappingProxyType(
         "exclusive-fields": "Fields that exclude each other are set together.",
         "file-too-large": "The configuration file has more bytes than Toolway reads.",
         "file-unreadable": "The configuration file cannot be read, or is not UTF-8.",
-        "logo-unreadable": "The logo of an app cannot be read, or is not a PNG or JPEG.",
+        "logo-unreadable": "The logo of an app cannot be read, or is not a PNG, JPEG or SVG.",
         "missing-field": "A required field is not set.",
         "missing-upstream": "A route says neither itself nor through its service where requests go.",
         "not-supported-yet": "A field, value or plugin of Apache APISIX that Toolway does not serve yet.",

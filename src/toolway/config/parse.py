@@ -1,7 +1,7 @@
 """Parsing: a source to a configuration, or to all of its problems at once.
 
 First each resource is checked on its own by its model, then its plugins, then what lies between resources
-(`references`). A resource that is wrong is left out of the later steps, so that one mistake is told once.
+(`references`). Of a resource that is wrong, plugins and references are checked as they are written.
 """
 
 from __future__ import annotations
@@ -142,6 +142,8 @@ class _Parser:
                 resource.placed(below)
                 self._check_plugins(resource)
                 found.append(resource)
+            elif isinstance(resolved, dict):
+                self._check_plugins_of_wrong(model, resolved, below)
         return found
 
     def _model(self, model: type[M], data: Any, pointer: str) -> M | None:
@@ -200,6 +202,14 @@ class _Parser:
             for pattern, settings in resource.operations.items():
                 at = f"{pointer}/operations{pointer_to(pattern)}/plugins"
                 self._note_all(self._plugins.check(settings.plugins, at))
+
+    def _check_plugins_of_wrong(self, model: type[Resource], data: dict[str, Any], pointer: str) -> None:
+        """The plugins of a resource in which something else is wrong, so that all its mistakes are told."""
+        plugins = data.get("plugins")
+        if "plugins" in model.model_fields and isinstance(plugins, dict):
+            mappings = {name: settings for name, settings in plugins.items() if isinstance(settings, dict)}
+            besides = CREDENTIALS if model is Consumer else ()
+            self._note_all(self._plugins.check(mappings, f"{pointer}/plugins", besides=besides))
 
     def _proofs(self, consumer: Consumer) -> list[Proof]:
         """The credentials of a consumer, of which what is wrong is noted and left out."""

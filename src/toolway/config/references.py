@@ -29,9 +29,12 @@ def check_references(
     for section, resources in found.items():
         yield from _doubled_ids(source, section, resources)
     written = {section: _written_ids(data.get(section)) for section in _SECTION.values()}
+    for section in ("routes", "services", "apis"):
+        for index, item in enumerate(_list(data.get(section))):
+            if isinstance(item, dict):
+                yield from _dangling(source, item, f"/{section}/{index}", written)
     users: list[Resource] = [*configuration.routes, *configuration.services.values(), *configuration.apis]
     for resource in users:
-        yield from _dangling(source, resource, written)
         yield from _exclusive(source, resource)
     for app in configuration.apps:
         yield from _both(source, app, "host", "hosts")
@@ -40,10 +43,12 @@ def check_references(
     yield from _doubled_keys(source, configuration.consumers)
 
 
+def _list(items: Any) -> list[Any]:
+    return items if isinstance(items, list) else []
+
+
 def _written_ids(items: Any) -> set[str]:
-    if not isinstance(items, list):
-        return set()
-    return {str(item["id"]) for item in items if isinstance(item, dict) and "id" in item}
+    return {str(item["id"]) for item in _list(items) if isinstance(item, dict) and "id" in item}
 
 
 def _doubled_ids(source: Source, section: str, resources: Iterable[Resource]) -> Iterator[Problem]:
@@ -70,18 +75,23 @@ def _doubled_credential_ids(source: Source, consumer: Consumer) -> Iterator[Prob
         seen.add(credential.id)
 
 
-def _dangling(source: Source, resource: Resource, written: Mapping[str, set[str]]) -> Iterator[Problem]:
+def _dangling(
+    source: Source, item: Mapping[str, Any], pointer: str, written: Mapping[str, set[str]]
+) -> Iterator[Problem]:
+    """References of a resource as it is written: whatever else is wrong with it, they are told."""
     for field, section in _SECTION.items():
-        identifier = getattr(resource, field, None)
-        if identifier is None or identifier in written[section]:
+        identifier = item.get(field)
+        # What is no id at all is told by the model.
+        if isinstance(identifier, bool) or not isinstance(identifier, (str, int)):
+            continue
+        identifier = str(identifier)
+        if identifier in written[section]:
             continue
         message = f'none of the {section} has the id "{identifier}"'
         hint = near(identifier, written[section])
         if hint is None and written[section]:
             hint = f"known ids: {', '.join(sorted(written[section])[:10])}"
-        yield source.problem(
-            "unknown-reference", message, f"{resource.pointer}{pointer_to(field)}", hint=hint
-        )
+        yield source.problem("unknown-reference", message, f"{pointer}{pointer_to(field)}", hint=hint)
 
 
 def _exclusive(source: Source, resource: Resource) -> Iterator[Problem]:

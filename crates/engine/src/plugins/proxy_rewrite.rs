@@ -71,7 +71,7 @@ impl Plugin for ProxyRewrite {
             return Flow::Respond(refusal(StatusCode::BAD_REQUEST, "The rewritten path is not valid"));
         };
         let headers = self.headers.resolve(exchange, &rewritten.groups);
-        self.headers.apply(headers, &mut exchange.request.headers);
+        self.headers.apply(headers, exchange);
         if let Some(uri) = rewritten.uri {
             exchange.rewrite.uri = Some(uri);
         }

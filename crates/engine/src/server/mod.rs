@@ -1,6 +1,7 @@
 //! Listeners and workers. Each worker is a thread with its own runtime, listener, connections and pool: on the request
 //! path workers share only the current generation, which they read, and counters.
 
+mod client;
 mod connection;
 mod listener;
 mod worker;

@@ -19,7 +19,10 @@ use tokio::sync::watch;
 use tokio::task::LocalSet;
 
 /// How often idle upstream connections are looked through.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a worker that stops looks whether its tunnels have ended.
+const TUNNEL_LOOK: Duration = Duration::from_millis(20);
 
 /// What all workers share.
 pub struct Shared {
@@ -34,11 +37,13 @@ pub struct Shared {
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    /// Held by each connection that has changed protocol.
+    pub tunnels: Rc<()>,
 }
 
 impl Worker {
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
-        Rc::new(Self { shared, pool: Pool::default() })
+        Rc::new(Self { shared, pool: Pool::default(), tunnels: Rc::default() })
     }
 
     /// The generation that new exchanges run on.
@@ -116,6 +121,9 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<TcpListener>, mut stop: watch:
     let _ = stop.wait_for(|stop| *stop).await;
     for accepting in connections {
         let _ = accepting.await;
+    }
+    while Rc::strong_count(&worker.tunnels) > 1 {
+        tokio::time::sleep(TUNNEL_LOOK).await;
     }
     sweep.abort();
 }

@@ -13,7 +13,8 @@ pub struct UpstreamDefinition {
     /// The Host sent upstream where `pass_host` is `rewrite`.
     #[serde(default)]
     pub upstream_host: Option<String>,
-    /// Further nodes tried when no connection to the first can be made.
+    /// Further nodes tried where one fails before it answers, and the request is safe to repeat: nothing of it was
+    /// sent, or its method is idempotent and its body still at hand.
     pub retries: u32,
     pub timeout: Timeouts,
     pub keepalive: Keepalive,

@@ -1,16 +1,13 @@
-//! New connections to nodes: TCP or Unix socket, TLS where the scheme says so, and hyper's HTTP/1 client on top.
+//! New connections to nodes: TCP or Unix socket, and TLS where the scheme says so.
 
-use super::progress::Sending;
+use super::stream::Stream;
 use crate::error::{Kind, ProxyError};
 use crate::snapshot::{self, Scheme, UpstreamDefinition};
 use ::http::HeaderValue;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use std::io;
 use std::sync::Arc;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
@@ -46,6 +43,9 @@ impl Node {
         let host = HeaderValue::from_str(host).map_err(|_| format!("{:?} is not a valid host", node.host))?;
         let target = node.connect_to.as_deref().unwrap_or(&label);
         let address = match target.strip_prefix("unix:") {
+            Some(_) if upstream.scheme == Scheme::Https => {
+                return Err("https over a Unix socket is not spoken; use the scheme http".to_owned());
+            }
             Some(path) => Address::Unix(path.into()),
             None => Address::Tcp(target.into()),
         };
@@ -67,37 +67,19 @@ impl Node {
 }
 
 /// Opens a connection. Whatever fails here, no byte of a request has been sent, so another node may be tried.
-pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<SendRequest<Sending>, ProxyError> {
-    let unreachable = |error: io::Error| {
-        ProxyError::before_sending(Kind::UpstreamUnreachable, format!("{}: {error}", node.label))
-    };
-    match &node.address {
-        Address::Unix(path) => speak(UnixStream::connect(&**path).await.map_err(unreachable)?, node).await,
-        Address::Tcp(address) => {
-            let stream = TcpStream::connect(&**address).await.map_err(unreachable)?;
-            stream.set_nodelay(true).map_err(unreachable)?;
-            let (Some(config), Some(name)) = (tls, &node.server_name) else {
-                return speak(stream, node).await;
-            };
-            let secured = TlsConnector::from(config.clone()).connect(name.clone(), stream).await;
-            let secured = secured.map_err(|error| {
-                ProxyError::before_sending(Kind::UpstreamTls, format!("{}: {error}", node.label))
-            })?;
-            speak(secured, node).await
+pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<Stream, ProxyError> {
+    let failed =
+        |kind| move |error: io::Error| ProxyError::before_sending(kind, format!("{}: {error}", node.label));
+    let unreachable = failed(Kind::UpstreamUnreachable);
+    let address = match &node.address {
+        Address::Unix(path) => {
+            return UnixStream::connect(&**path).await.map(Stream::Unix).map_err(unreachable);
         }
-    }
-}
-
-async fn speak<S>(stream: S, node: &Node) -> Result<SendRequest<Sending>, ProxyError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
-{
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|error| {
-        ProxyError::before_sending(Kind::UpstreamUnreachable, format!("{}: {error}", node.label))
-    })?;
-    // It ends when the sender is dropped or the upstream closes; the exchange sees either through the sender.
-    tokio::task::spawn_local(async move {
-        let _ = connection.await;
-    });
-    Ok(sender)
+        Address::Tcp(address) => address,
+    };
+    let stream = TcpStream::connect(&**address).await.map_err(unreachable)?;
+    stream.set_nodelay(true).map_err(unreachable)?;
+    let (Some(config), Some(name)) = (tls, &node.server_name) else { return Ok(Stream::Tcp(stream)) };
+    let secured = TlsConnector::from(config.clone()).connect(name.clone(), stream).await;
+    secured.map(|stream| Stream::Tls(Box::new(stream))).map_err(failed(Kind::UpstreamTls))
 }

@@ -1,31 +1,31 @@
 //! The way to an upstream: choose a node, take or make a connection, send the request, hand back the response.
 //!
 //! [`send`] is called by the exchange when its plugins are done. Connections are pooled per worker ([`pool`]), nodes
-//! chosen by [`balance`], and every wait has an end ([`progress`], [`body`]).
+//! chosen by [`balance`], and [`h1`] speaks to them; every wait has an end.
 
 mod balance;
-mod body;
 mod connect;
+mod h1;
 mod pool;
 mod prepare;
-mod progress;
+mod stream;
 mod tls;
+mod tunnel;
 
 pub use pool::Pool;
+pub use tunnel::Tunnel;
 
-use crate::error::{Kind, ProxyError};
+use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response, headers};
 use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
-use ::http::HeaderValue;
+use ::http::header::{CONNECTION, UPGRADE};
+use ::http::uri::PathAndQuery;
+use ::http::{HeaderValue, StatusCode};
 use balance::RoundRobin;
 use connect::Node;
-use hyper::body::Incoming;
-use pool::Connection;
-use progress::{Progress, Sending};
-use std::future::Future;
-use std::pin::pin;
-use std::rc::Rc;
+use h1::{Connection, Receiving, Reply, Sending};
+use hyper::upgrade::OnUpgrade;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -72,62 +72,70 @@ pub async fn send(
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
     prepare::headers(exchange);
     let started = Instant::now();
-    let mut attempts = upstream.retries + 1;
-    let mut connection = loop {
+    let mut attempts = upstream.retries.saturating_add(1);
+    let mut sending = None;
+    let reply = loop {
         let node = upstream.balancer.next().and_then(|index| upstream.nodes.get(index));
         let node = node.ok_or_else(|| ProxyError::new(Kind::NoUpstreamNode, "every node has weight 0"))?;
         exchange.record.upstream = Some(node.label.clone());
         attempts -= 1;
-        match connection(exchange, upstream, node).await {
-            Ok(connection) => break connection,
+        match attempt(exchange, upstream, node, &uri, &mut sending).await {
+            Ok(reply) => break reply,
             Err(error) if error.retry && attempts > 0 => exchange.worker.report(&error),
-            Err(error) => return Err(error),
-        }
-    };
-    let host = prepare::host(exchange, upstream, &connection.node);
-    let (body, progress) = Sending::new(std::mem::replace(&mut exchange.body, Body::Empty));
-    let mut request = ::http::Request::new(body);
-    *request.method_mut() = exchange.request.method.clone();
-    *request.uri_mut() = uri.into();
-    *request.headers_mut() = std::mem::take(&mut exchange.request.headers);
-    if let Some(host) = host {
-        request.headers_mut().insert(::http::header::HOST, host);
-    }
-    let head = loop {
-        match exchange_heads(&mut connection, request, &progress, &upstream.timeouts).await {
-            Ok(head) => break head,
-            // The pooled connection had been closed by the upstream, and nothing was sent on it.
-            Err((_, Some(unsent))) if connection.pooled => {
-                request = unsent;
-                connection = connect(upstream, connection.node.clone()).await?;
-            }
-            Err((error, _)) => {
-                exchange.record.bytes_received = progress.bytes();
+            Err(error) => {
+                exchange.record.bytes_received = sending.map_or(0, |sending| sending.received);
                 return Err(error);
             }
         }
     };
-    exchange.record.bytes_received = progress.bytes();
+    exchange.record.bytes_received = reply.received;
     exchange.record.upstream_latency = Some(started.elapsed());
-    Ok(respond(exchange, head, connection, upstream))
-}
-
-/// A connection to `node`: an idle one, or a new one.
-async fn connection(
-    exchange: &Exchange,
-    upstream: &Arc<Upstream>,
-    node: &Node,
-) -> Result<Connection, ProxyError> {
-    match exchange.worker.pool.take(&node.pool_key, &upstream.keepalive).await {
-        Some(connection) => Ok(connection),
-        None => connect(upstream, node.clone()).await,
+    match reply.parts.status {
+        StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
+        _ => Ok(respond(exchange, reply, upstream)),
     }
 }
 
-async fn connect(upstream: &Upstream, node: Node) -> Result<Connection, ProxyError> {
+/// Sends the request to one node, once more on a new connection where an idle one turns out to be closed. `sending` is
+/// the request while it is not on its way, made when there is a first connection.
+async fn attempt(
+    exchange: &mut Exchange,
+    upstream: &Upstream,
+    node: &Node,
+    uri: &PathAndQuery,
+    sending: &mut Option<Box<Sending>>,
+) -> Result<Reply, ProxyError> {
+    let mut connection = match exchange.worker.pool.take(&node.pool_key, &upstream.keepalive) {
+        Some(connection) => connection,
+        None => connect(upstream, node).await?,
+    };
+    let mut ready = prepare::sending(exchange, upstream, node, uri, sending.take());
+    loop {
+        match connection.send(ready, &upstream.timeouts).await {
+            Ok(reply) => return Ok(reply),
+            Err(failure) if failure.stale && failure.repeatable => {
+                ready = failure.sending;
+                ready.restart();
+                connection = match connect(upstream, node).await {
+                    Ok(connection) => connection,
+                    Err(error) => {
+                        *sending = Some(ready);
+                        return Err(error);
+                    }
+                };
+            }
+            Err(failure) => {
+                *sending = Some(failure.sending);
+                return Err(failure.error);
+            }
+        }
+    }
+}
+
+async fn connect(upstream: &Upstream, node: &Node) -> Result<Box<Connection>, ProxyError> {
     let limit = Duration::from_millis(upstream.timeouts.connect_ms);
-    match tokio::time::timeout(limit, connect::open(&node, upstream.tls.as_ref())).await {
-        Ok(sender) => Ok(Connection { sender: sender?, node, used: 0, pooled: false }),
+    match tokio::time::timeout(limit, connect::open(node, upstream.tls.as_ref())).await {
+        Ok(stream) => Ok(Box::new(Connection::new(stream?, node.clone()))),
         Err(_) => {
             let detail = format!("no connection to {} within {} ms", node.label, limit.as_millis());
             Err(ProxyError::before_sending(Kind::ConnectTimeout, detail))
@@ -135,58 +143,31 @@ async fn connect(upstream: &Upstream, node: Node) -> Result<Connection, ProxyErr
     }
 }
 
-type Head = ::http::Response<Incoming>;
-type Unsent = ::http::Request<Sending>;
-
-/// Sends the request and waits for the response's head. Gives the request back where nothing of it was sent.
-async fn exchange_heads(
-    connection: &mut Connection,
-    request: Unsent,
-    progress: &Rc<Progress>,
-    timeouts: &Timeouts,
-) -> Result<Head, (ProxyError, Option<Unsent>)> {
-    connection.used += 1;
-    let label = connection.node.label.clone();
-    let response = pin!(connection.sender.try_send_request(request));
-    match wait(response, progress, timeouts).await {
-        Ok(Ok(head)) => Ok(head),
-        Ok(Err(mut error)) => {
-            let unsent = error.take_message();
-            let error = error.into_error();
-            let of_upstream = if error.is_parse() { Kind::UpstreamProtocol } else { Kind::UpstreamClosed };
-            let kind = progress.client_failure().unwrap_or(of_upstream);
-            Err((ProxyError::new(kind, format!("{label}: {error}")), unsent))
-        }
-        Err(kind) => Err((ProxyError::new(kind, format!("{label} made no progress in time")), None)),
-    }
+/// The answer to an upgrade. Bytes pass when the client has got it.
+fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
+    let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
+        return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
+    };
+    let mut headers = reply.parts.headers;
+    let protocol = headers.remove(UPGRADE);
+    headers::strip_hop_by_hop(&mut headers);
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.extend(protocol.map(|protocol| (UPGRADE, protocol)));
+    let patience = Duration::from_millis(upstream.timeouts.read_ms);
+    exchange.tunnel = Some(Tunnel { client, connection: reply.connection, patience });
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
-/// Waits for `response` as long as the request's body makes progress and the upstream answers in time.
-async fn wait<F: Future + Unpin>(
-    mut response: F,
-    progress: &Progress,
-    timeouts: &Timeouts,
-) -> Result<F::Output, Kind> {
-    let mut timer = pin!(tokio::time::sleep_until(progress.deadline(timeouts).0.into()));
-    loop {
-        tokio::select! {
-            biased;
-            output = &mut response => return Ok(output),
-            () = &mut timer => {
-                let (deadline, kind) = progress.deadline(timeouts);
-                if deadline <= Instant::now() {
-                    return Err(kind);
-                }
-                timer.as_mut().reset(deadline.into());
-            }
-        }
-    }
-}
-
-fn respond(exchange: &Exchange, head: Head, connection: Connection, upstream: &Upstream) -> Response {
-    let (mut parts, incoming) = head.into_parts();
+fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Response {
+    let (mut parts, ()) = ::http::Response::new(()).into_parts();
+    std::mem::swap(&mut parts, &mut reply.parts);
     headers::strip_hop_by_hop(&mut parts.headers);
+    // Only the gateway tells of its errors.
+    parts.headers.remove(CODE_HEADER);
     parts.version = ::http::Version::HTTP_11;
-    let body = body::UpstreamBody::body(incoming, connection, exchange.worker.clone(), upstream);
+    let body = Receiving::body(reply, exchange.worker.clone(), upstream.keepalive, upstream.timeouts.read_ms);
     Response::from_parts(parts, body)
 }

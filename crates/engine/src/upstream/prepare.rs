@@ -2,10 +2,11 @@
 
 use super::Upstream;
 use super::connect::Node;
+use super::h1::{RequestHead, Sending};
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
+use crate::http::Body;
 use crate::http::forwarded::{self, Origin};
-use crate::http::headers;
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, header};
@@ -38,12 +39,16 @@ pub fn uri(
     text.try_into().map_err(|_| ProxyError::new(Kind::BadRequest, "the path is not valid"))
 }
 
-/// Headers by rule: nothing of this hop, and who calls as the gateway saw it.
+/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it.
 pub fn headers(exchange: &mut Exchange) {
     let request = &mut exchange.request;
-    headers::strip_hop_by_hop(&mut request.headers);
     for name in &exchange.withheld {
         request.headers.remove(name);
+    }
+    let may_upgrade = exchange.route.as_ref().is_some_and(|route| route.websocket);
+    if let Some(protocol) = exchange.upgrade.take().filter(|_| may_upgrade) {
+        request.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers.insert(header::UPGRADE, protocol);
     }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
@@ -57,14 +62,40 @@ pub fn headers(exchange: &mut Exchange) {
     forwarded::tell(&mut request.headers, &origin);
 }
 
-/// The Host that the upstream sees; none leaves the client's.
-pub fn host(exchange: &mut Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
-    if let Some(host) = exchange.rewrite.host.take() {
-        return Some(host);
+/// The request for `node`: made from the exchange at the first try, and with another head where it goes out again.
+pub fn sending(
+    exchange: &mut Exchange,
+    upstream: &Upstream,
+    node: &Node,
+    uri: &PathAndQuery,
+    earlier: Option<Box<Sending>>,
+) -> Box<Sending> {
+    if let Some(host) = host(exchange, upstream, node) {
+        exchange.request.headers.insert(header::HOST, host);
+    }
+    let framing = earlier.as_ref().map_or_else(
+        || Sending::framing_of(&exchange.request.method, &exchange.body),
+        |sending| sending.framing,
+    );
+    let request = &exchange.request;
+    let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, framing);
+    match earlier {
+        Some(mut sending) => {
+            sending.restart_with(head);
+            sending
+        }
+        None => Box::new(Sending::new(head, std::mem::replace(&mut exchange.body, Body::Empty), framing)),
+    }
+}
+
+/// The Host that the upstream sees; none leaves the client's. A client of HTTP/1.0 may have sent none.
+fn host(exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
+    if let Some(host) = &exchange.rewrite.host {
+        return Some(host.clone());
     }
     match upstream.pass_host {
-        PassHost::Pass => None,
-        PassHost::Node => Some(node.host.clone()),
+        PassHost::Pass if exchange.request.headers.contains_key(header::HOST) => None,
+        PassHost::Pass | PassHost::Node => Some(node.host.clone()),
         PassHost::Rewrite => upstream.upstream_host.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use crate::exchange::Exchange;
 use crate::http::headers::is_of_connection;
 use crate::variable::{Part, Template, with_buffer};
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -101,7 +101,18 @@ impl HeaderChanges {
 
     /// Makes the changes. A header to be set whose value cannot stand in a header is taken out, so that the client's
     /// own of that name does not pass for it.
-    pub fn apply(&self, resolved: Resolved, headers: &mut HeaderMap) {
+    pub fn apply(&self, resolved: Resolved, exchange: &mut Exchange) {
+        // What a client sent there stays with the gateway; what is set here goes to the upstream.
+        let withheld = std::mem::take(&mut exchange.withheld);
+        let headers = &mut exchange.request.headers;
+        let is_set = |name: &HeaderName| self.set.iter().chain(&self.add).any(|(set, _)| set == name);
+        for name in withheld {
+            if is_set(&name) {
+                headers.remove(&name);
+            } else {
+                exchange.withheld.push(name);
+            }
+        }
         for ((name, _), value) in self.add.iter().zip(resolved.add) {
             if let Some(value) = value {
                 headers.append(name, value);

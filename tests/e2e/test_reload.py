@@ -1,0 +1,172 @@
+"""Configurations exchanged under traffic: each is served, no request fails, and a bad one changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from .serving import LISTEN, REFUSED
+
+if TYPE_CHECKING:
+    from .conftest import Serve
+    from .serving import Gateway
+    from .upstream import Upstream
+
+CONNECTIONS = 64
+RELOADS = int(os.environ.get("TOOLWAY_RELOAD_SECONDS", "5"))
+"""The file is rewritten once a second, so it is the number of seconds too; 60 for a long run."""
+
+
+def version(node: str, number: int) -> dict[str, Any]:
+    """A configuration whose answers name it."""
+    return {
+        "gateway": LISTEN,
+        "routes": [
+            {
+                "uri": "/versioned/*",
+                "plugins": {
+                    "proxy-rewrite": {"headers": {"set": {"X-Version": str(number)}}},
+                    "request-id": {"header_name": f"X-Version-{number}"},
+                },
+                "upstream": {"nodes": {node: 1}},
+            }
+        ],
+    }
+
+
+class Connection:
+    """A keep-alive connection that asks again and again, and notes who answered."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.answers = 0
+        self.versions: set[str] = set()
+        self.failures: list[str] = []
+
+    async def ask_until(self, done: asyncio.Event, seen: dict[str, asyncio.Event]) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            while not done.is_set():
+                writer.write(b"GET /versioned/thing HTTP/1.1\r\nHost: gateway.test\r\n\r\n")
+                await self._read(reader, seen)
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.failures.append(repr(error))
+        finally:
+            writer.close()
+
+    async def _read(self, reader: asyncio.StreamReader, seen: dict[str, asyncio.Event]) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        status, *fields = head.strip().split("\r\n")
+        headers = dict(field.split(": ", 1) for field in fields)
+        body = await reader.readexactly(int(headers["content-length"]))
+        named = next((name.rpartition("-")[2] for name in headers if name.startswith("x-version-")), None)
+        if not status.startswith("http/1.1 200 ") or body != b'{"ok":true}' or named is None:
+            self.failures.append(f"{status} {body!r}")
+            return
+        self.answers += 1
+        self.versions.add(named)
+        if named in seen:
+            seen[named].set()
+
+
+async def reload_under_load(gateway: Gateway, node: str) -> list[Connection]:
+    loop = asyncio.get_running_loop()
+    connections = [Connection(gateway.port) for _ in range(CONNECTIONS)]
+    done = asyncio.Event()
+    seen = {str(number): asyncio.Event() for number in range(RELOADS + 1)}
+    async with asyncio.timeout(60 + 10 * RELOADS), asyncio.TaskGroup() as tasks:
+        asking = [tasks.create_task(connection.ask_until(done, seen)) for connection in connections]
+        await seen["0"].wait()
+        begun = loop.time()
+        for number in range(1, RELOADS + 1):
+            # The pace of the file, not a wait for something to happen.
+            due = loop.time() + max(0.0, begun + number - loop.time())
+            while loop.time() < due:
+                await asyncio.wait(asking, timeout=due - loop.time())
+            await asyncio.to_thread(gateway.rewrite, version(node, number))
+            await seen[str(number)].wait()
+        done.set()
+    return connections
+
+
+def test_no_request_fails_while_the_configuration_is_reloaded_every_second(
+    serve: Serve, upstream: Upstream
+) -> None:
+    gateway = serve(version(upstream.node, 0))
+    connections = asyncio.run(reload_under_load(gateway, upstream.node))
+    assert [connection.failures for connection in connections if connection.failures] == []
+    assert all(connection.answers for connection in connections)
+    served = set().union(*(connection.versions for connection in connections))
+    assert served == {str(number) for number in range(RELOADS + 1)}
+
+
+def test_an_upstream_is_exchanged_without_a_failed_request(serve: Serve, upstream: Upstream) -> None:
+    gateway = serve(version(upstream.node, 0))
+    assert gateway.http.get("/versioned/a").status_code == 200
+    gateway.rewrite(version("127.0.0.1:1", 1))
+    assert gateway.http.get("/versioned/a").status_code == 502
+    gateway.rewrite(version(upstream.node, 2))
+    answer = gateway.http.get("/versioned/a")
+    assert answer.status_code == 200
+    assert "X-Version-2" in answer.headers
+
+
+def test_a_bad_file_leaves_the_old_configuration_and_says_where_it_is_wrong(
+    serve: Serve, upstream: Upstream
+) -> None:
+    gateway = serve(version(upstream.node, 0))
+    bad = json.dumps(LISTEN)
+    gateway.rewrite(
+        f"gateway: {bad}\n"
+        "routes:\n"
+        "  - uri: /versioned/*\n"
+        "    methds: [GET]\n"
+        "    upstream_id: nowhere\n"
+        "    plugins: {key-auht: {}}\n",
+        REFUSED,
+    )
+    places = [gateway.said.wait_for(f"{gateway.path}:{line}:") for line in (4, 5, 6)]
+    assert f"{gateway.path}:4:5: " in places[0]
+    assert "methods" in places[0]
+    assert f"{gateway.path}:5:18: " in places[1]
+    assert "key-auth" in places[2]
+    assert "X-Version-0" in gateway.http.get("/versioned/a").headers
+    gateway.rewrite(version(upstream.node, 2))
+    assert "X-Version-2" in gateway.http.get("/versioned/a").headers
+
+
+def test_a_file_that_is_gone_or_cut_in_two_leaves_the_old_configuration(
+    serve: Serve, upstream: Upstream
+) -> None:
+    gateway = serve(version(upstream.node, 0))
+    before = gateway.said.count()
+    gateway.path.unlink()
+    gateway.said.wait_for(REFUSED, after=before)
+    assert gateway.http.get("/versioned/a").status_code == 200
+    gateway.rewrite('routes: [{"uri": "/versio', REFUSED)
+    assert gateway.http.get("/versioned/a").status_code == 200
+    gateway.rewrite(version(upstream.node, 1))
+    assert "X-Version-1" in gateway.http.get("/versioned/a").headers
+
+
+def test_a_document_that_changes_is_read_again(serve: Serve, upstream: Upstream) -> None:
+    document: dict[str, Any] = {
+        "openapi": "3.1.0",
+        "info": {"title": "Things", "version": "1"},
+        "paths": {"/one": {"get": {"operationId": "one", "responses": {"200": {"description": "Done."}}}}},
+    }
+    api = {"id": "things", "spec": "things.json", "upstream": {"nodes": {upstream.node: 1}}}
+    gateway = serve({"gateway": LISTEN, "routes": []})
+    spec = gateway.path.with_name("things.json")
+    spec.write_text(json.dumps(document))
+    gateway.rewrite({"gateway": LISTEN, "apis": [api]})
+    assert gateway.http.get("/one").status_code == 200
+    assert gateway.http.get("/two").status_code == 404
+    document["paths"]["/two"] = document["paths"].pop("/one")
+    before = gateway.said.count()
+    spec.write_text(json.dumps(document))
+    gateway.said.wait_for("configuration reloaded", after=before)
+    assert gateway.http.get("/two").status_code == 200
+    assert gateway.http.get("/one").status_code == 404
