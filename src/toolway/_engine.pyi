@@ -21,6 +21,8 @@ class Engine:
         """The bound addresses of TLS listeners, in the order of `gateway.tls_listen`."""
     def metrics_address(self) -> str | None:
         """The bound address of the metrics listener."""
+    def control_address(self) -> str | None:
+        """The bound address of the control listener."""
     def apply(self, snapshot: str) -> None:
         """Swaps `snapshot` in for all workers at once. Raises EngineError, and then nothing has changed."""
     def drain(self, timeout: float) -> bool:

@@ -31,7 +31,17 @@ from toolway.config.models import (
     UpstreamSettings,
 )
 from toolway.config.models.app import NoAuth, OAuthAuth, ServiceHttpAuth, UserHttpAuth
+from toolway.config.models.checks import (
+    ActiveChecks,
+    ActiveHealthy,
+    ActiveUnhealthy,
+    Checks,
+    PassiveChecks,
+    PassiveHealthy,
+    PassiveUnhealthy,
+)
 from toolway.config.models.consumer import Credential, KeyAuthCredential
+from toolway.config.models.gateway import Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -44,6 +54,9 @@ PAGE = DOCS / "configuration.md"
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
     GatewayTls: "TLS at the listeners",
+    Dns: "dns",
+    Limits: "limits",
+    PathRules: "path",
     Api: "apis",
     OperationSettings: "operations of an api",
     OperationTool: "tool",
@@ -56,6 +69,13 @@ TABLES: Mapping[type[Model], str] = {
     Upstream: "upstreams",
     NodeEntry: "nodes as a list",
     Timeout: "timeout",
+    Checks: "checks",
+    ActiveChecks: "active",
+    ActiveHealthy: "active.healthy",
+    ActiveUnhealthy: "active.unhealthy",
+    PassiveChecks: "passive",
+    PassiveHealthy: "passive.healthy",
+    PassiveUnhealthy: "passive.unhealthy",
     KeepalivePool: "keepalive_pool",
     UpstreamTls: "tls",
     InlineUpstream: "An upstream inside another resource",

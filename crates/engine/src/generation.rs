@@ -2,26 +2,34 @@
 //! path; workers then only read it. The old generation lives on until its last exchange has ended.
 
 use crate::mcp::McpApp;
+use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Place};
+use crate::predicate::{Expression, Predicates};
 use crate::router::{Router, RouterBuilder};
 use crate::server::tls::TlsTable;
-use crate::snapshot::{self, Limits, Snapshot};
+use crate::snapshot::{self, Dns, Limits, PathRules, Snapshot};
 use crate::state::State;
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 use base64::Engine as _;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What the engine runs.
 pub struct Generation {
     pub limits: Limits,
+    pub path: PathRules,
+    /// Peers that may speak for others.
+    pub trusted: Networks,
     pub router: Router<Arc<RouteEntry>>,
     pub routes: HashMap<Arc<str>, Arc<RouteEntry>>,
     pub global: Chain,
     pub apps: HashMap<Arc<str>, Arc<McpApp>>,
     pub tls: Arc<TlsTable>,
+    /// In the order of the snapshot.
+    pub upstreams: Arc<[Arc<Upstream>]>,
+    pub dns: Dns,
 }
 
 /// A route, ready to run.
@@ -35,8 +43,7 @@ pub struct RouteEntry {
     pub host: Arc<str>,
     pub service: Arc<str>,
     pub operation: Option<Arc<str>>,
-    /// Empty: any.
-    pub methods: Vec<Method>,
+    pub predicates: Predicates,
     pub chain: Chain,
     pub websocket: bool,
     pub target: Target,
@@ -128,6 +135,9 @@ impl Builder<'_> {
             global.push(self.chain(&rule.plugins, &place, &consumers, &format!("/global_rules/{index}")));
         }
         let upstreams = self.upstreams(snapshot);
+        if let Err(why) = upstream::name_servers(&snapshot.gateway.dns) {
+            self.problem("/gateway/dns/nameservers".to_owned(), why);
+        }
         let apps = self.apps(snapshot);
         let mut router = RouterBuilder::new();
         let mut routes = HashMap::with_capacity(snapshot.routes.len());
@@ -145,13 +155,21 @@ impl Builder<'_> {
             }
         }
         self.check_tools(snapshot, &routes);
+        let trusted = Networks::parse(&snapshot.gateway.trusted_addresses).unwrap_or_else(|(nth, why)| {
+            self.problem(format!("/gateway/trusted_addresses/{nth}"), why);
+            Networks::default()
+        });
         Generation {
             limits: snapshot.gateway.limits.clone(),
+            path: snapshot.gateway.path,
+            trusted,
             router: router.build(),
             routes,
             global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),
             apps,
             tls: self.tls(snapshot),
+            upstreams: snapshot.upstreams.iter().filter_map(|one| upstreams.get(&one.id).cloned()).collect(),
+            dns: snapshot.gateway.dns.clone(),
         }
     }
 
@@ -268,13 +286,7 @@ impl Builder<'_> {
     ) -> Option<RouteEntry> {
         let id: Arc<str> = route.id.as_str().into();
         let chain = self.chain(&route.plugins, &Place::Route(id.clone()), consumers, at);
-        let mut methods = Vec::with_capacity(route.methods.len());
-        for name in &route.methods {
-            match name.parse() {
-                Ok(method) => methods.push(method),
-                Err(_) => self.problem(format!("{at}/methods"), format!("{name:?} is not a method")),
-            }
-        }
+        let predicates = self.predicates(route, at);
         let target = match &route.target {
             snapshot::Target::Upstream { id, strip_prefix, add_prefix } => {
                 let Some(upstream) = upstreams.get(id) else {
@@ -303,11 +315,31 @@ impl Builder<'_> {
             host: route.hosts.first().map(String::as_str).unwrap_or_default().into(),
             service: route.service.as_deref().or(route.api.as_deref()).unwrap_or_default().into(),
             operation: route.operation.as_deref().map(Arc::from),
-            methods,
+            predicates,
             chain,
             websocket: route.websocket,
             target,
         })
+    }
+
+    fn predicates(&mut self, route: &snapshot::Route, at: &str) -> Predicates {
+        let mut methods = Vec::with_capacity(route.methods.len());
+        for name in &route.methods {
+            match name.parse() {
+                Ok(method) => methods.push(method),
+                Err(_) => self.problem(format!("{at}/methods"), format!("{name:?} is not a method")),
+            }
+        }
+        let addresses = Networks::parse(&route.remote_addrs)
+            .map_err(|(nth, why)| self.problem(format!("{at}/remote_addrs/{nth}"), why));
+        let expression = Expression::compile(&route.vars).unwrap_or_else(|problems| {
+            for (pointer, why) in problems {
+                self.problem(format!("{at}/vars{pointer}"), why);
+            }
+            None
+        });
+        let addresses = addresses.ok().filter(|networks| !networks.is_empty());
+        Predicates { methods, addresses, expression }
     }
 
     fn static_target(&mut self, answer: &snapshot::StaticResponse, at: &str) -> Option<Target> {

@@ -4,24 +4,30 @@
 //! The way of a request, module by module:
 //! [`server`] accepts it, [`exchange`] runs it ([`http`] checks it, [`router`] finds its route, [`plugins`] have their
 //! say, [`upstream`] or [`mcp`] answers it), [`observe`] records it. [`snapshot`] is the document, [`generation`] is it
-//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this.
+//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this; [`control`] tells how it is.
 
+pub mod control;
 pub mod error;
 pub mod exchange;
 pub mod generation;
+pub mod graphql;
 pub mod http;
 pub mod mcp;
 pub mod observe;
+mod patience;
 pub mod plugins;
+pub mod predicate;
 pub mod router;
 pub mod server;
 pub mod snapshot;
 pub mod state;
 pub mod tls;
 pub mod upstream;
+pub mod variable;
 
 mod engine;
 mod near;
+mod network;
 
 pub use engine::{Engine, StartError};
 pub use generation::BuildError;

@@ -1,10 +1,10 @@
-//! What outlives a swap of the snapshot: counters and metrics, keyed by stable ids, and what TLS
-//! sessions are resumed by. Pools live with their worker.
+//! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
+//! and what TLS sessions are resumed by. Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::plugins::counters::Counters;
 use crate::server::tls::Tickets;
-use crate::upstream::TlsClients;
+use crate::upstream::{Names, TlsClients, UpstreamStates};
 
 /// Shared by all workers and all generations of one engine.
 #[derive(Default)]
@@ -13,4 +13,6 @@ pub struct State {
     pub metrics: Metrics,
     pub tickets: Tickets,
     pub tls_clients: TlsClients,
+    pub upstreams: UpstreamStates,
+    pub names: Names,
 }

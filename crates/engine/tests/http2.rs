@@ -1,5 +1,5 @@
 //! HTTP/2 from clients over real sockets: the same exchange for each stream, and an end to those who abuse it.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 

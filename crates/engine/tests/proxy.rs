@@ -187,6 +187,17 @@ async fn cuts_off_where_the_upstream_stops_in_the_middle_of_its_answer() {
 }
 
 #[tokio::test]
+async fn passes_on_what_came_before_the_upstream_broke_off() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart".to_vec();
+    let upstream = ScriptedUpstream::start([Step::AnswerAndClose(answer)]).await.unwrap();
+    let (_engine, address) = start(&snapshot(&[upstream.address()], to_upstream(json!(["/*"])), 5000));
+    let mut client = RawClient::connect(address).await.unwrap();
+    client.send(GET).await.unwrap();
+    let bytes = client.until_close().await.unwrap();
+    assert!(bytes.ends_with(b"\r\n\r\npart"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+#[tokio::test]
 async fn tries_the_next_node_where_one_cannot_be_reached() {
     let upstream = ScriptedUpstream::start([Step::ok("alive")]).await.unwrap();
     let nodes = [closed_address().unwrap(), upstream.address()];

@@ -1,5 +1,5 @@
 //! TLS at the listeners, over real sockets: who gets which certificate, who is refused, and what outlives a swap.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 

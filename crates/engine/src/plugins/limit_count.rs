@@ -4,11 +4,11 @@
 //! configuration. A refusal also says `Retry-After`, which LLM clients heed, and costs nothing of the next window.
 
 use super::counters::{CounterKey, Hit};
-use super::variable::{Template, Variable, with_buffer};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::error_response;
 use crate::exchange::Exchange;
 use crate::state::State;
+use crate::variable::{Template, Variable, with_buffer};
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
 use serde::Deserialize;

@@ -11,10 +11,10 @@ mod key_auth;
 mod limit_count;
 mod prometheus;
 mod proxy_rewrite;
+mod real_ip;
 mod request_id;
 #[cfg(test)]
 pub(crate) mod testing;
-mod variable;
 
 pub use chain::Chain;
 
@@ -115,6 +115,7 @@ const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Ent
 
 /// Every plugin of the engine.
 pub static TABLE: &[Entry] = &[
+    entry::<real_ip::RealIp>("real-ip", 23000, Phase::Receive),
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),

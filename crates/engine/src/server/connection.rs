@@ -2,6 +2,7 @@
 //! worker stops.
 
 use super::activity::GRACE;
+use super::client::ClientStream;
 use super::listener::Listener;
 use super::worker::Worker;
 use super::{http1, http2, opening, tls};
@@ -19,6 +20,9 @@ use tokio::task::JoinSet;
 
 /// The pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a client may take nothing of its answer, as nginx has it by default.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accepts connections until `stop` turns true, then waits for the open ones to finish.
 pub async fn accept(worker: Rc<Worker>, listener: Listener, stop: watch::Receiver<bool>) {
@@ -75,7 +79,7 @@ async fn serve(worker: Rc<Worker>, stream: TcpStream, mut arrival: Arrival, stop
     worker.shared.state.metrics.count_connection();
     let _closed = Closed(worker.clone());
     if arrival.scheme == "http" {
-        return converse(worker, stream, arrival, stop).await;
+        return converse(worker, ClientStream::new(stream, WRITE_PATIENCE), arrival, stop).await;
     }
     let generation = worker.generation();
     let limit = Duration::from_millis(generation.limits.handshake_timeout_ms);
@@ -86,6 +90,7 @@ async fn serve(worker: Rc<Worker>, stream: TcpStream, mut arrival: Arrival, stop
         return;
     };
     drop(table);
+    let stream = ClientStream::new(stream, WRITE_PATIENCE);
     let is_http2 = session.is_http2;
     arrival.tls = Some(Arc::new(session));
     if is_http2 {

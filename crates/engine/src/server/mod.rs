@@ -2,6 +2,8 @@
 //! path workers share only the current generation, which they read, and counters.
 
 mod activity;
+mod aside;
+mod client;
 mod connection;
 mod http1;
 mod http2;
@@ -10,5 +12,6 @@ mod opening;
 pub mod tls;
 mod worker;
 
+pub use aside::{AsideResponse, serve_aside};
 pub use listener::{Listener, bind};
 pub use worker::{Shared, Worker, WorkerThread, run_once};

@@ -6,6 +6,7 @@
 //! Unknown fields are refused, so a snapshot never means less than it says.
 
 mod app;
+mod checks;
 mod consumer;
 mod gateway;
 mod route;
@@ -15,11 +16,14 @@ mod upstream;
 pub use app::{
     App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest,
 };
+pub use checks::{ActiveChecks, CheckKind, Checks, HealthySigns, PassiveChecks, UnhealthySigns};
 pub use consumer::{Consumer, Credential};
-pub use gateway::{Gateway, Limits};
+pub use gateway::{Dns, DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
 pub use route::{Route, StaticResponse, Target};
 pub use ssl::{Certificate, ClientAuthentication, PrivateKey, Ssl, TlsProtocol};
-pub use upstream::{Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition, UpstreamTls};
+pub use upstream::{
+    Balance, HashOn, Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition, UpstreamTls,
+};
 
 use serde::{Deserialize, Serialize};
 

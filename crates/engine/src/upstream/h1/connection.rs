@@ -3,6 +3,7 @@
 use super::head::{self, Framing, ResponseHead};
 use super::sending::{SendError, Sending};
 use crate::error::{Kind, ProxyError};
+use crate::patience::Patience;
 use crate::snapshot::Timeouts;
 use crate::upstream::connect::Node;
 use crate::upstream::stream::Stream;
@@ -11,11 +12,9 @@ use http::StatusCode;
 use http::response::Parts;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 use tokio::io::AsyncReadExt;
-use tokio::time::Sleep;
 
 /// Bytes that one read asks for: at first, and at most, after reads that filled what they had.
 const SMALLEST_READ: usize = 8 << 10;
@@ -31,8 +30,7 @@ pub struct Connection {
     /// Whether it comes out of the pool, and so may have been closed by the upstream meanwhile.
     pub pooled: bool,
     read_size: usize,
-    /// One timer for the connection's whole life. It is moved only to fire earlier; when it fires early it is put off.
-    timer: Option<Pin<Box<Sleep>>>,
+    pub patience: Patience,
 }
 
 /// A response's head, and the connection that its body comes on.
@@ -68,7 +66,15 @@ struct Broken {
 impl Connection {
     pub fn new(stream: Stream, node: Node) -> Self {
         let buffer = BytesMut::new();
-        Self { stream, buffer, node, used: 0, pooled: false, read_size: SMALLEST_READ, timer: None }
+        Self {
+            stream,
+            buffer,
+            node,
+            used: 0,
+            pooled: false,
+            read_size: SMALLEST_READ,
+            patience: Patience::default(),
+        }
     }
 
     /// Whether the upstream has neither closed it nor said anything unasked. Costs no system call while it is quiet.
@@ -99,22 +105,6 @@ impl Connection {
         read
     }
 
-    /// Whether `deadline` has passed; otherwise the task is woken when it has.
-    pub fn poll_expired(&mut self, deadline: Instant, context: &mut Context<'_>) -> bool {
-        let deadline = deadline.into();
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if deadline <= tokio::time::Instant::now() {
-                return true;
-            }
-            timer.as_mut().reset(deadline);
-        }
-        false
-    }
-
     /// Sends a request and waits for the head of its response.
     pub async fn send(
         mut self: Box<Self>,
@@ -130,7 +120,9 @@ impl Connection {
                 Ok(Reply { parts, framing, keep_alive, connection: self, unsent, received })
             }
             Err(broken) => {
-                let repeatable = broken.kind != Kind::ClientClosed
+                let is_of_client =
+                    matches!(broken.kind, Kind::ClientClosed | Kind::BodyTooLarge | Kind::BodyTimeout);
+                let repeatable = !is_of_client
                     && broken.kind != Kind::UpstreamProtocol
                     && sending.can_repeat()
                     && (sending.head.is_idempotent || !sending.touched);
@@ -149,7 +141,8 @@ impl Connection {
         context: &mut Context<'_>,
     ) -> Poll<Result<ResponseHead, Broken>> {
         if let Poll::Ready(Err(SendError::Client(error))) = sending.poll(&mut self.stream, context) {
-            return Poll::Ready(Err(Broken::new(Kind::ClientClosed, error)));
+            let ProxyError { kind, detail, .. } = ProxyError::of_client_body(error.as_ref());
+            return Poll::Ready(Err(Broken::new(kind, detail)));
         }
         // An upstream that takes no more may have answered before it closed, so an error of sending waits for reading.
         loop {
@@ -174,7 +167,7 @@ impl Connection {
             }
         }
         let (deadline, kind) = sending.deadline(timeouts);
-        match self.poll_expired(deadline, context) {
+        match self.patience.has_passed(deadline.into(), context) {
             true => Poll::Ready(Err(Broken::new(kind, "no progress in time"))),
             false => Poll::Pending,
         }
