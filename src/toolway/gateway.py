@@ -271,10 +271,14 @@ class Gateway:
 
     def reopen_logs(self) -> None:
         """Opens the access log's file anew, after it was moved away. Where it cannot be, that is logged."""
+        if self._started_with["access_log"] in (None, "stdout"):
+            return
         try:
             self._built.reopen_logs()
         except OSError as error:
-            logger.error("the access log cannot be opened anew; the old file is written on: %s", error)  # noqa: TRY400
+            logger.error("the access log was not opened anew; the old file is written on: %s", error)  # noqa: TRY400
+        else:
+            logger.info("access log opened anew")
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
@@ -287,10 +291,9 @@ class Gateway:
         return self._built.drain(self._drain_seconds if timeout is None else timeout)
 
     def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads and reopens
-        the access log. Main thread only.
+        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. Main thread only.
 
-        `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
+        SIGHUP opens the access log anew and reloads. `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
         """
         received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
