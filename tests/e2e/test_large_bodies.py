@@ -1,4 +1,4 @@
-"""Bodies that are far larger than what the gateway may keep: they stream both ways, and a slow reader slows the
+"""Bodies far larger than what the gateway may keep: they stream both ways, and a slow reader slows the
 writer down.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .serving import LISTEN, METRICS, PATIENCE_SECONDS, run, toolway
+from .serving import CONTROL, LISTEN, METRICS, PATIENCE_SECONDS, run, toolway
 from .things import DOCUMENT
 from .upstream import Answer
 
@@ -48,9 +48,7 @@ def everywhere(node: str) -> dict[str, Any]:
     return {"gateway": LISTEN, "routes": [{"uri": "/*", "upstream": {"nodes": {node: 1}}}]}
 
 
-def test_sigterm_lets_a_slow_answer_end_and_takes_no_new_connection(
-    serve: Serve, upstream: Upstream
-) -> None:
+def test_sigterm_lets_a_slow_answer_end_and_takes_no_new_connection(serve: Serve, upstream: Upstream) -> None:
     go_on = threading.Event()
 
     def slowly() -> Iterator[bytes]:
@@ -182,12 +180,17 @@ def test_a_file_that_is_missing_is_2_and_one_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("block", ["listen", "metrics"])
+@pytest.mark.parametrize("block", ["listen", "metrics", "control"])
 def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) -> None:
     path = tmp_path / "toolway.yaml"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        addresses = {"listen": ["127.0.0.1:0"], "metrics": None, "admin": None}
+        addresses: dict[str, Any] = {
+            "listen": ["127.0.0.1:0"],
+            "metrics": None,
+            "admin": None,
+            "control": None,
+        }
         addresses[block] = [address] if block == "listen" else address
         path.write_text(json.dumps({"gateway": addresses}))
         ran = run("serve", "-c", str(path))
@@ -203,7 +206,7 @@ def test_a_second_gateway_cannot_share_the_addresses_of_the_first(serve: Serve, 
     path.write_text(json.dumps({"gateway": {**LISTEN, "listen": [f"127.0.0.1:{first.port}"], "workers": 2}}))
     with subprocess.Popen(toolway("serve", "-c", str(path)), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        line = next(line for line in process.stderr if METRICS not in line)
+        line = next(line for line in process.stderr if METRICS not in line and CONTROL not in line)
         # It has ended, unless it listens where it must not.
         process.terminate()
     assert line.startswith("toolway: cannot listen: ")

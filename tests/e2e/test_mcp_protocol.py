@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .serving import Gateway
     from .upstream import Upstream
 
-GUARDED = {"createThing": {"plugins": {"key-auth": {}}}}
+GUARDED: dict[str, Any] = {"createThing": {"plugins": {"key-auth": {}}}}
 NAMES = ["findThings", "createThing", "getThing", "deleteThing", "getStock"]
 
 

@@ -1,26 +1,53 @@
-"""Plugins on the wire: limit-count, proxy-rewrite, cors, request-id and prometheus, on requests and on calls of
-tools alike; whose settings win; and global rules, which hold where no route is.
+"""Plugins of routes on the wire: limit-count, proxy-rewrite, cors, request-id and prometheus, and whose
+settings win where several places have some.
 """
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .rpc import Rpc, text_of
-from .serving import LISTEN
-from .things import CONSUMERS, DOCUMENT, KEY, OTHER_KEY, app, configuration
+from .measures import samples
+from .serving import LISTEN, serving, write
+from .things import CONSUMERS, KEY, OTHER_KEY
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .conftest import Serve
     from .serving import Gateway
     from .upstream import Upstream
 
 LIMIT = {"count": 2, "time_window": 600, "rejected_code": 429, "key": "remote_addr"}
 ORIGIN = "https://chatgpt.com"
+THIRD_KEY = "a-third-key-that-only-tests-use"
+REWRITE: dict[str, Any] = {
+    "regex_uri": ["^/shop/([a-z]+)/(.*)$", "/v2/$2/$1"],
+    "method": "PUT",
+    "host": "inner.example",
+    "headers": {"set": {"X-Set": "$remote_addr"}, "add": {"X-Added": "two"}, "remove": ["X-Removed"]},
+}
+CORS = {"allow_origins": ORIGIN, "allow_methods": "GET,PUT", "allow_headers": "apikey", "max_age": 60}
+PLUGINS: dict[str, dict[str, Any]] = {
+    "limited": {"limit-count": LIMIT},
+    "apart": {"key-auth": {}, "limit-count": {**LIMIT, "key": "consumer_name"}},
+    "one": {"limit-count": {**LIMIT, "group": "both"}},
+    "two": {"limit-count": {**LIMIT, "group": "both"}},
+    "personal": {"key-auth": {}, "limit-count": {**LIMIT, "count": 1}},
+    "shop": {"proxy-rewrite": REWRITE},
+    "paged": {"cors": CORS, "key-auth": {}},
+    "named": {"request-id": {}},
+    "counted": {"prometheus": {}, "key-auth": {}},
+    "switched-off": {"key-auth": {"_meta": {"disable": True}}},
+    "switched-on": {"key-auth": {"_meta": {"disable": False}}},
+}
+"""By route, which is at the uri of its name."""
+
+
+def says(who: str) -> dict[str, Any]:
+    return {"proxy-rewrite": {"headers": {"set": {"X-Said-By": who}}}}
 
 
 def route(name: str, node: str, plugins: dict[str, Any], **fields: Any) -> dict[str, Any]:
@@ -38,12 +65,34 @@ def with_routes(*routes: dict[str, Any], **sections: Any) -> dict[str, Any]:
     return {"gateway": LISTEN, "routes": list(routes), "consumers": CONSUMERS, **sections}
 
 
-def statuses(gateway: Gateway, path: str, count: int, **request: Any) -> list[int]:
-    return [gateway.http.get(path, **request).status_code for _ in range(count)]
+@pytest.fixture(scope="module")
+def gateway(recorder: Upstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    routes: list[dict[str, Any]] = [route(name, recorder.node, given) for name, given in PLUGINS.items()]
+    routes += [
+        {"uri": "/a", "service_id": "service", "plugin_config_id": "shared", "plugins": says("route")},
+        {"uri": "/b", "service_id": "service", "plugin_config_id": "shared"},
+        {"uri": "/c", "service_id": "service"},
+    ]
+    own = {"key-auth": {"key": THIRD_KEY}, "limit-count": {**LIMIT, "count": 3}}
+    configuration = with_routes(
+        *routes,
+        consumers=[*CONSUMERS, {"username": "eve", "plugins": own}],
+        services=[
+            {"id": "service", "plugins": says("service"), "upstream": {"nodes": {recorder.node: 1}}},
+        ],
+        plugin_configs=[{"id": "shared", "plugins": says("plugin_config")}],
+    )
+    path = tmp_path_factory.mktemp("plugins") / "toolway.yaml"
+    write(path, configuration)
+    with serving(path) as gateway:
+        yield gateway
 
 
-def test_a_limit_tells_what_is_left_and_then_when_to_come_back(serve: Serve, upstream: Upstream) -> None:
-    gateway = serve(with_routes(route("limited", upstream.node, {"limit-count": LIMIT})))
+def statuses(gateway: Gateway, path: str, count: int, headers: dict[str, str] | None = None) -> list[int]:
+    return [gateway.http.get(path, headers=headers).status_code for _ in range(count)]
+
+
+def test_a_limit_tells_what_is_left_and_then_when_to_come_back(gateway: Gateway, upstream: Upstream) -> None:
     for left in ("1", "0"):
         answer = gateway.http.get("/limited/a")
         assert answer.status_code == 200
@@ -51,95 +100,51 @@ def test_a_limit_tells_what_is_left_and_then_when_to_come_back(serve: Serve, ups
         assert answer.headers["X-RateLimit-Remaining"] == left
         assert 0 < int(answer.headers["X-RateLimit-Reset"]) <= 600
         assert "Retry-After" not in answer.headers
+        assert upstream.only().target == "/limited/a"
     refused = gateway.http.get("/limited/b")
     assert refused.status_code == 429
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert 0 < int(refused.headers["Retry-After"]) <= 600
     assert "error_msg" in refused.json()
-    assert len([upstream.next() for _ in range(2)]) == 2
     assert upstream.arrived.empty()
 
 
 def test_a_limit_is_kept_when_the_configuration_changes(serve: Serve, upstream: Upstream) -> None:
-    gateway = serve(with_routes(route("limited", upstream.node, {"limit-count": LIMIT})))
+    limited = route("limited", upstream.node, {"limit-count": LIMIT})
+    gateway = serve(with_routes(limited))
     assert statuses(gateway, "/limited/a", 3) == [200, 200, 429]
-    other = route("other", upstream.node, {})
-    gateway.rewrite(with_routes(other, route("limited", upstream.node, {"limit-count": LIMIT})))
+    gateway.rewrite(with_routes(route("other", upstream.node, {}), limited))
     assert statuses(gateway, "/other/a", 1) == [200]
     assert statuses(gateway, "/limited/a", 1) == [429]
 
 
-def test_a_limit_counts_requests_and_calls_of_the_tool_together(serve: Serve, upstream: Upstream) -> None:
-    limited = {"limit-count": {**LIMIT, "rejected_msg": "Slow down."}}
-    gateway = serve(configuration(upstream.node, {"getStock": {"plugins": limited}}))
-    rpc = Rpc(gateway.http)
-    assert gateway.http.get("/stock").status_code == 200
-    assert rpc.call("getStock")["isError"] is False
-    assert gateway.http.get("/stock").status_code == 429
-    result = rpc.call("getStock")
-    assert result["isError"] is True
-    assert "Slow down." in text_of(result)
-    assert re.search(r"after \d+ seconds", text_of(result))
-
-
-def test_a_limit_may_count_each_consumer_apart(serve: Serve, upstream: Upstream) -> None:
-    limited = {"key-auth": {}, "limit-count": {**LIMIT, "key": "consumer_name"}}
-    gateway = serve(with_routes(route("limited", upstream.node, limited)))
-    assert statuses(gateway, "/limited/a", 3, headers={"apikey": KEY}) == [200, 200, 429]
-    assert statuses(gateway, "/limited/a", 3, headers={"apikey": OTHER_KEY}) == [200, 200, 429]
+def test_a_limit_may_count_each_consumer_apart(gateway: Gateway, upstream: Upstream) -> None:
+    for key in (KEY, OTHER_KEY):
+        assert statuses(gateway, "/apart/a", 3, {"apikey": key}) == [200, 200, 429]
     # Who has no key is refused before anything is counted.
-    assert statuses(gateway, "/limited/a", 1) == [401]
+    assert statuses(gateway, "/apart/a", 1) == [401]
 
 
-def test_routes_of_one_group_share_a_limit(serve: Serve, upstream: Upstream) -> None:
-    limited = {"limit-count": {**LIMIT, "group": "both"}}
-    gateway = serve(with_routes(*(route(name, upstream.node, limited) for name in ("one", "two"))))
+def test_routes_of_one_group_share_a_limit(gateway: Gateway, upstream: Upstream) -> None:
     assert statuses(gateway, "/one/a", 1) + statuses(gateway, "/two/a", 2) == [200, 200, 429]
 
 
-def test_a_consumer_s_own_plugin_comes_before_the_route_s(serve: Serve, upstream: Upstream) -> None:
-    limited = {"key-auth": {}, "limit-count": {**LIMIT, "count": 1}}
-    own = {**CONSUMERS[0], "plugins": {**CONSUMERS[0]["plugins"], "limit-count": {**LIMIT, "count": 3}}}
-    gateway = serve(
-        with_routes(route("limited", upstream.node, limited), consumers=[own, CONSUMERS[1]])
-    )
-    answer = gateway.http.get("/limited/a", headers={"apikey": KEY})
+def test_a_consumer_s_own_plugin_comes_before_the_route_s(gateway: Gateway, upstream: Upstream) -> None:
+    answer = gateway.http.get("/personal/a", headers={"apikey": THIRD_KEY})
     assert answer.headers["X-RateLimit-Limit"] == "3"
-    assert statuses(gateway, "/limited/a", 3, headers={"apikey": KEY}) == [200, 200, 429]
-    assert statuses(gateway, "/limited/a", 2, headers={"apikey": OTHER_KEY}) == [200, 429]
+    assert statuses(gateway, "/personal/a", 3, {"apikey": THIRD_KEY}) == [200, 200, 429]
+    assert statuses(gateway, "/personal/a", 2, {"apikey": OTHER_KEY}) == [200, 429]
 
 
+@pytest.mark.parametrize(("path", "who"), [("/a", "route"), ("/b", "plugin_config"), ("/c", "service")])
 def test_a_route_s_plugin_comes_before_those_of_its_plugin_config_and_service(
-    serve: Serve, upstream: Upstream
+    gateway: Gateway, upstream: Upstream, path: str, who: str
 ) -> None:
-    def says(who: str) -> dict[str, Any]:
-        return {"proxy-rewrite": {"headers": {"set": {"X-Said-By": who}}}}
-
-    service = {"id": "service", "plugins": says("service"), "upstream": {"nodes": {upstream.node: 1}}}
-    shared = {"id": "shared", "plugins": says("plugin_config")}
-    routes = [
-        {"uri": "/a", "service_id": "service", "plugin_config_id": "shared", "plugins": says("route")},
-        {"uri": "/b", "service_id": "service", "plugin_config_id": "shared"},
-        {"uri": "/c", "service_id": "service"},
-    ]
-    gateway = serve(with_routes(*routes, services=[service], plugin_configs=[shared]))
-    for path, who in (("/a", "route"), ("/b", "plugin_config"), ("/c", "service")):
-        assert gateway.http.get(path).status_code == 200
-        assert upstream.only().header("X-Said-By") == who
+    assert gateway.http.get(path).status_code == 200
+    assert upstream.only().header("X-Said-By") == who
 
 
-def test_a_request_is_rewritten_on_its_way(serve: Serve, upstream: Upstream) -> None:
-    rewrite = {
-        "regex_uri": ["^/shop/([a-z]+)/(.*)$", "/v2/$2/$1"],
-        "method": "PUT",
-        "host": "inner.example",
-        "headers": {
-            "set": {"X-Set": "$remote_addr"},
-            "add": {"X-Added": "two"},
-            "remove": ["X-Removed"],
-        },
-    }
-    gateway = serve(with_routes(route("shop", upstream.node, {"proxy-rewrite": rewrite})))
+def test_a_request_is_rewritten_on_its_way(gateway: Gateway, upstream: Upstream) -> None:
     sent = {"X-Set": "client", "X-Added": "one", "X-Removed": "gone"}
     gateway.http.post("/shop/mugs/7?a=b%2Fc", headers=sent, content=b"body")
     received = upstream.only()
@@ -152,19 +157,9 @@ def test_a_request_is_rewritten_on_its_way(serve: Serve, upstream: Upstream) -> 
     assert received.body == b"body"
 
 
-def test_a_rewrite_holds_on_calls_of_a_tool(serve: Serve, upstream: Upstream) -> None:
-    rewrite = {"proxy-rewrite": {"uri": "/inner/stock", "headers": {"set": {"X-Set": "yes"}}}}
-    gateway = serve(configuration(upstream.node, {"getStock": {"plugins": rewrite}}))
-    assert Rpc(gateway.http).call("getStock")["isError"] is False
-    received = upstream.only()
-    assert (received.target, received.header("X-Set")) == ("/inner/stock", "yes")
-
-
 def test_a_preflight_is_answered_without_a_key_and_without_the_upstream(
-    serve: Serve, upstream: Upstream
+    gateway: Gateway, upstream: Upstream
 ) -> None:
-    cors = {"allow_origins": ORIGIN, "allow_methods": "GET,PUT", "allow_headers": "apikey", "max_age": 60}
-    gateway = serve(with_routes(route("paged", upstream.node, {"cors": cors, "key-auth": {}})))
     asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "PUT"}
     preflight = gateway.http.options("/paged/a", headers=asked)
     assert preflight.status_code in (200, 204)
@@ -173,7 +168,11 @@ def test_a_preflight_is_answered_without_a_key_and_without_the_upstream(
     assert preflight.headers["Access-Control-Allow-Headers"] == "apikey"
     assert preflight.headers["Access-Control-Max-Age"] == "60"
     assert upstream.arrived.empty()
-    # What the page may not read it could not understand: a refusal carries the headers too.
+
+
+def test_a_page_may_read_why_it_was_refused_and_others_may_read_nothing(
+    gateway: Gateway, upstream: Upstream
+) -> None:
     refused = gateway.http.put("/paged/a", headers={"Origin": ORIGIN})
     assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, ORIGIN)
     stranger = gateway.http.put("/paged/a", headers={"Origin": "https://evil.example", "apikey": KEY})
@@ -181,18 +180,9 @@ def test_a_preflight_is_answered_without_a_key_and_without_the_upstream(
     assert "Origin" in stranger.headers["Vary"]
 
 
-def test_an_operation_with_cors_answers_the_preflight_of_its_method(serve: Serve, upstream: Upstream) -> None:
-    gateway = serve(configuration(upstream.node, {"createThing": {"plugins": {"cors": {}}}}))
-    asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
-    preflight = gateway.http.options("/things", headers=asked)
-    assert preflight.headers["Access-Control-Allow-Origin"] == "*"
-    assert upstream.arrived.empty()
-
-
 def test_every_request_gets_an_id_that_client_upstream_and_log_share(
-    serve: Serve, upstream: Upstream
+    gateway: Gateway, upstream: Upstream
 ) -> None:
-    gateway = serve(with_routes(route("named", upstream.node, {"request-id": {}})))
     made = gateway.http.get("/named/a").headers["X-Request-Id"]
     assert str(uuid.UUID(made)) == made
     assert upstream.only().header("X-Request-Id") == made
@@ -203,39 +193,22 @@ def test_every_request_gets_an_id_that_client_upstream_and_log_share(
     assert [line["request_id"] for line in lines] == [made, "client-1"]
 
 
-def samples(metrics: str, name: str) -> dict[frozenset[tuple[str, str]], float]:
-    """The samples of a metric by their labels."""
-    found = {}
-    for labels, value in re.findall(rf"^{name}\{{(.*)\}} (\S+)$", metrics, re.MULTILINE):
-        found[frozenset(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', labels))] = float(value)
-    return found
-
-
-def test_metrics_count_by_status_route_consumer_and_node(serve: Serve, upstream: Upstream) -> None:
-    plugins = {"prometheus": {}, "key-auth": {}}
-    gateway = serve(with_routes(route("counted", upstream.node, plugins, host="counted.example")))
-    asked = {"Host": "counted.example", "apikey": KEY}
-    assert statuses(gateway, "/counted/a", 3, headers=asked) == [200] * 3
-    assert statuses(gateway, "/counted/a", 1, headers={"Host": "counted.example"}) == [401]
+def test_metrics_count_by_status_route_consumer_and_node(gateway: Gateway, upstream: Upstream) -> None:
+    assert statuses(gateway, "/counted/a", 3, {"apikey": KEY}) == [200] * 3
+    assert statuses(gateway, "/counted/a", 1) == [401]
     gateway.logged(4, lambda line: line["route"] == "counted")
-    counted = samples(gateway.metrics(), "apisix_http_status")
-    place = {
-        "route": "counted",
-        "matched_uri": "/counted/*",
-        "matched_host": "counted.example",
-        "service": "",
-    }
+    metrics = gateway.metrics()
+    place = {"route": "counted", "matched_uri": "/counted/*", "matched_host": "", "service": ""}
     taken = {**place, "code": "200", "consumer": "ada", "node": upstream.node}
     refused = {**place, "code": "401", "consumer": "", "node": ""}
-    assert counted == {frozenset(taken.items()): 3.0, frozenset(refused.items()): 1.0}
-    latencies = samples(gateway.metrics(), "apisix_http_latency_count")
-    kinds = {dict(labels)["type"] for labels in latencies if dict(labels)["consumer"] == "ada"}
+    found = [(dict(labels), value) for labels, value in samples(metrics, "apisix_http_status")]
+    assert sorted(found, key=str) == sorted([(taken, 3.0), (refused, 1.0)], key=str)
+    kinds = {labels["type"] for labels, _ in samples(metrics, "apisix_http_latency_count")}
     assert kinds == {"request", "upstream", "apisix"}
-    egress = samples(gateway.metrics(), "apisix_bandwidth")
     sent = [
         value
-        for labels, value in egress.items()
-        if ("type", "egress") in labels and ("consumer", "ada") in labels
+        for labels, value in samples(metrics, "apisix_bandwidth")
+        if labels["type"] == "egress" and labels["consumer"] == "ada"
     ]
     assert sent == [3.0 * len('{"ok":true}')]
 
@@ -243,57 +216,23 @@ def test_metrics_count_by_status_route_consumer_and_node(serve: Serve, upstream:
 def test_metrics_may_name_routes_by_their_names_and_outlive_a_reload(
     serve: Serve, upstream: Upstream
 ) -> None:
-    counted = route("counted", upstream.node, {"prometheus": {"prefer_name": True}})
+    counted = route("counted", upstream.node, {"prometheus": {"prefer_name": True}}, host="counted.example")
     gateway = serve(with_routes(counted))
-    assert statuses(gateway, "/counted/a", 1) == [200]
+    asked = {"Host": "counted.example"}
+    assert statuses(gateway, "/counted/a", 1, asked) == [200]
     gateway.rewrite(with_routes(counted, route("other", upstream.node, {})))
-    assert statuses(gateway, "/counted/a", 1) == [200]
+    assert statuses(gateway, "/counted/a", 1, asked) == [200]
     gateway.logged(2, lambda line: line["route"] == "counted")
-    found = samples(gateway.metrics(), "apisix_http_status")
-    assert [(dict(labels)["route"], value) for labels, value in found.items()] == [("The route counted", 2.0)]
+    [(labels, value)] = samples(gateway.metrics(), "apisix_http_status")
+    assert (labels["route"], labels["matched_host"], value) == ("The route counted", "counted.example", 2.0)
 
 
-def test_nothing_but_the_metrics_is_at_their_address(serve: Serve, upstream: Upstream) -> None:
-    gateway = serve(with_routes(route("counted", upstream.node, {"prometheus": {}})))
-    assert gateway.http.get(f"{gateway.metrics_origin}/counted/a").status_code == 404
+def test_nothing_but_the_metrics_is_at_their_address(gateway: Gateway, upstream: Upstream) -> None:
+    assert gateway.http.get(f"{gateway.metrics_origin}/named/a").status_code == 404
     assert gateway.http.get("/apisix/prometheus/metrics").status_code == 404
     assert upstream.arrived.empty()
 
 
-def test_global_rules_hold_on_everything_also_where_no_route_is(serve: Serve, upstream: Upstream) -> None:
-    rule = {"request-id": {}, "prometheus": {}, "cors": {"allow_origins": ORIGIN}}
-    api = {"id": "things", "spec": DOCUMENT, "upstream": {"nodes": {upstream.node: 1}}}
-    gateway = serve(
-        {
-            "gateway": LISTEN,
-            "apis": [api],
-            "apps": [app("things", "things:*")],
-            "global_rules": [{"id": "everywhere", "plugins": rule}],
-        }
-    )
-    for path, status in (("/stock", 200), ("/openapi.yaml", 200), ("/nothing", 404), ("/mcp", 405)):
-        answer = gateway.http.get(path, headers={"Origin": ORIGIN})
-        assert answer.status_code == status, path
-        assert uuid.UUID(answer.headers["X-Request-Id"])
-        assert answer.headers["Access-Control-Allow-Origin"] == ORIGIN
-    gateway.logged(1, lambda line: line["path"] == "/mcp")
-    codes = {dict(labels)["code"] for labels in samples(gateway.metrics(), "apisix_http_status")}
-    assert codes == {"200", "404", "405"}
-
-
-def test_a_global_rule_holds_on_both_exchanges_of_a_call(serve: Serve, upstream: Upstream) -> None:
-    rule = {"id": "limit", "plugins": {"limit-count": {**LIMIT, "count": 4}}}
-    gateway = serve({**configuration(upstream.node), "global_rules": [rule]})
-    answer = gateway.http.get("/nothing")
-    assert (answer.status_code, answer.headers["X-RateLimit-Remaining"]) == (404, "3")
-    # That of the endpoint, and that of the operation.
-    answer = Rpc(gateway.http).legacy("tools/call", {"name": "getStock", "arguments": {}})
-    assert answer.json()["result"]["isError"] is False
-    assert gateway.http.get("/nothing").headers["X-RateLimit-Remaining"] == "0"
-
-
-@pytest.mark.parametrize("disable", [True, False])
-def test_a_plugin_may_be_switched_off(serve: Serve, upstream: Upstream, disable: bool) -> None:
-    plugins = {"key-auth": {"_meta": {"disable": disable}}}
-    gateway = serve(with_routes(route("switched", upstream.node, plugins)))
-    assert statuses(gateway, "/switched/a", 1) == [200 if disable else 401]
+def test_a_plugin_may_be_switched_off(gateway: Gateway, upstream: Upstream) -> None:
+    assert statuses(gateway, "/switched-off/a", 1) == [200]
+    assert statuses(gateway, "/switched-on/a", 1) == [401]

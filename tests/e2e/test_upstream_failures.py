@@ -153,7 +153,8 @@ def test_an_answer_that_breaks_off_is_not_passed_on_as_whole(gateway: Gateway) -
         while part := client.recv(1 << 16):
             received += part
     head, _, body = received.partition(b"\r\n\r\n")
-    assert b"content-length: 100" in head.lower()
+    # What had arrived may be passed on or not; a client must see that it is not all.
+    assert received == b"" or b"content-length: 100" in head.lower()
     assert len(body) < 100
     line = gateway.logged(1, lambda line: line["route"] == "breaking")[0]
     assert line["complete"] is False

@@ -5,8 +5,9 @@ use crate::error::{Kind, ProxyError};
 use crate::generation::{Generation, Identity, RouteEntry, Target};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
-use crate::plugins::{Chain, Phase};
+use crate::plugins::Phase;
 use crate::server::Worker;
+use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
@@ -47,12 +48,17 @@ pub struct Exchange {
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
+    /// The protocol that the client asks to change to, where it does.
+    pub upgrade: Option<HeaderValue>,
+    /// Set when the upstream has agreed to it.
+    pub tunnel: Option<Tunnel>,
     /// Headers that the upstream does not get. Plugins and tool calls still see them, so that one credential can
     /// serve a global rule, a route and the exchanges of its tool calls.
     pub withheld: SmallVec<[HeaderName; 2]>,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
-    pub record: Record,
+    /// Written when it is dropped, with the exchange or with the body of its response.
+    pub record: Ending,
 }
 
 /// What plugins changed of the request line that goes upstream.
@@ -68,8 +74,7 @@ pub struct Rewrite {
 pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Response {
     let (request, body) = request.into_parts();
     let mut exchange = Exchange::new(worker, request, body, arrival);
-    let mut chain = None;
-    let mut response = match exchange.answer(&mut chain).await {
+    let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
             worker.report(&error);
@@ -81,16 +86,24 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
-    Ending::attach(exchange, chain, response)
+    match exchange.tunnel.take() {
+        None => exchange.record.attach(response),
+        Some(tunnel) => {
+            tunnel.start(worker, exchange.record);
+            response
+        }
+    }
 }
 
 impl Exchange {
     fn new(worker: &Rc<Worker>, request: request::Parts, body: Body, arrival: Arrival) -> Self {
         let mut record = Record::new(arrival.client.ip(), request.method.clone());
         record.tool = arrival.tool.as_ref().map(|(_, name)| name.clone());
+        let generation = worker.generation();
+        let record = Ending::new(record, worker.clone(), generation.clone());
         Self {
             worker: worker.clone(),
-            generation: worker.generation(),
+            generation,
             arrival,
             request,
             body,
@@ -98,37 +111,46 @@ impl Exchange {
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
+            upgrade: None,
+            tunnel: None,
             withheld: SmallVec::new(),
             response_headers: HeaderMap::new(),
             record,
         }
     }
 
-    /// Every step of the way. `merged` is set where the caller's own plugins joined the route's.
-    async fn answer(&mut self, merged: &mut Option<Chain>) -> Result<Response, ProxyError> {
+    /// Every step of the way. Global rules and the route's plugins take turns, so that all rules of a phase know what
+    /// the phases before it found out.
+    async fn answer(&mut self) -> Result<Response, ProxyError> {
         self.check()?;
         let generation = self.generation.clone();
         self.route = self.find_route(&generation);
         self.record.route.clone_from(&self.route);
-        if let Some(response) = generation.global.run(Phase::Receive..=Phase::Rewrite, self) {
-            return Ok(response);
+        let route = self.route.clone();
+        let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
+        for chain in chains.into_iter().flatten() {
+            if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self) {
+                return Ok(response);
+            }
         }
-        let Some(route) = self.route.clone() else {
+        let own = self.identity.as_ref().map(|identity| identity.consumer.clone());
+        let merged = match (&route, own) {
+            (Some(route), Some(own)) if !own.chain.is_empty() => {
+                Some(Rc::new(route.chain.overlaid(&own.chain)))
+            }
+            _ => None,
+        };
+        self.record.merged.clone_from(&merged);
+        self.tell_identity();
+        let chains = [Some(&generation.global), merged.as_deref().or(chains[1])];
+        for chain in chains.into_iter().flatten() {
+            if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
+                return Ok(response);
+            }
+        }
+        let Some(route) = route else {
             return Err(ProxyError::new(Kind::RouteNotFound, "no route matches"));
         };
-        if let Some(response) = route.chain.run(Phase::Receive..=Phase::Authenticate, self) {
-            return Ok(response);
-        }
-        let chain = match &self.identity {
-            Some(identity) if !identity.consumer.chain.is_empty() => {
-                merged.insert(route.chain.overlaid(&identity.consumer.chain))
-            }
-            _ => &route.chain,
-        };
-        self.tell_identity();
-        if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
-            return Ok(response);
-        }
         match &route.target {
             Target::Upstream { upstream, strip_prefix, add_prefix } => {
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
@@ -145,6 +167,8 @@ impl Exchange {
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
+        self.upgrade = headers::upgrade(&self.request.headers);
+        headers::strip_hop_by_hop(&mut self.request.headers);
         headers::strip_identity(&mut self.request.headers);
         Ok(())
     }

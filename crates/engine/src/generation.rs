@@ -6,7 +6,7 @@ mod build;
 use crate::mcp::McpApp;
 use crate::plugins::Chain;
 use crate::router::Router;
-use crate::snapshot::{self, Limits, Snapshot};
+use crate::snapshot::{self, Dns, Limits, Snapshot};
 use crate::state::State;
 use crate::upstream::Upstream;
 use bytes::Bytes;
@@ -21,6 +21,9 @@ pub struct Generation {
     pub routes: HashMap<Arc<str>, Arc<RouteEntry>>,
     pub global: Chain,
     pub apps: HashMap<Arc<str>, Arc<McpApp>>,
+    /// In the order of the snapshot.
+    pub upstreams: Arc<[Arc<Upstream>]>,
+    pub dns: Dns,
 }
 
 /// A route, ready to run.
@@ -37,6 +40,7 @@ pub struct RouteEntry {
     /// Empty: any.
     pub methods: Vec<Method>,
     pub chain: Chain,
+    pub websocket: bool,
     pub target: Target,
 }
 

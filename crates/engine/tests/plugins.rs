@@ -201,3 +201,25 @@ async fn a_rewritten_header_reaches_the_upstream_in_place_of_the_withheld_key() 
     let received = gateway.upstream.received().remove(0);
     assert_eq!(received.header("authorization"), Some("Bearer upstream-token"));
 }
+
+#[tokio::test]
+async fn a_client_cannot_have_removed_what_plugins_set() {
+    let plugins = json!({"request-id": {}, "proxy-rewrite": {"headers": {"set": {"X-Internal": "token"}}}});
+    let gateway = Gateway::start(plugins, json!({})).await;
+    gateway.send("GET /shop/a", "Connection: X-Internal, X-Request-Id\r\n").await;
+    let received = gateway.upstream.received().remove(0);
+    assert_eq!(received.header("x-internal"), Some("token"));
+    assert!(received.header("x-request-id").is_some());
+}
+
+#[tokio::test]
+async fn a_global_rewrite_does_not_carry_the_key_of_a_route() {
+    let gateway = Gateway::start(json!({}), json!({})).await;
+    let plugins = json!({"key-auth": {}});
+    let mut changed: Value =
+        serde_json::from_str(&snapshot(gateway.upstream.address(), plugins, json!({}))).unwrap();
+    changed["global_rules"] = json!([{"id": "all", "plugins": {"proxy-rewrite": {"uri": "/v2"}}}]);
+    gateway.engine.apply(&changed.to_string()).unwrap();
+    gateway.send("GET /shop/a?apikey=alice-key&x=1", "").await;
+    assert_eq!(gateway.upstream.received().remove(0).line(), "GET /v2?x=1 HTTP/1.1");
+}

@@ -187,6 +187,17 @@ async fn cuts_off_where_the_upstream_stops_in_the_middle_of_its_answer() {
 }
 
 #[tokio::test]
+async fn passes_on_what_came_before_the_upstream_broke_off() {
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart".to_vec();
+    let upstream = ScriptedUpstream::start([Step::AnswerAndClose(answer)]).await.unwrap();
+    let (_engine, address) = start(&snapshot(&[upstream.address()], to_upstream(json!(["/*"])), 5000));
+    let mut client = RawClient::connect(address).await.unwrap();
+    client.send(GET).await.unwrap();
+    let bytes = client.until_close().await.unwrap();
+    assert!(bytes.ends_with(b"\r\n\r\npart"), "{}", String::from_utf8_lossy(&bytes));
+}
+
+#[tokio::test]
 async fn tries_the_next_node_where_one_cannot_be_reached() {
     let upstream = ScriptedUpstream::start([Step::ok("alive")]).await.unwrap();
     let nodes = [closed_address().unwrap(), upstream.address()];
@@ -295,4 +306,99 @@ async fn answers_static_routes_itself() {
     client.send(request).await.unwrap();
     let head = String::from_utf8(client.until_close().await.unwrap()).unwrap();
     assert!(head.contains("content-length: 2\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+/// What the upstream got of `request`, with `answer` sent back.
+async fn passed_on(request: &str) -> toolway_testkit::Received {
+    let upstream = ScriptedUpstream::start([Step::ok("")]).await.unwrap();
+    let (_engine, address) = start(&snapshot(&[upstream.address()], to_upstream(json!(["/*"])), 5000));
+    RawClient::exchange(address, request).await.unwrap();
+    upstream.received().remove(0)
+}
+
+/// The status and code that a client gets for what the upstream answers.
+async fn answered(answer: &str) -> (u16, Option<String>) {
+    let upstream = ScriptedUpstream::start([Step::AnswerAndClose(answer.as_bytes().to_vec())]).await.unwrap();
+    let (_engine, address) = start(&snapshot(&[upstream.address()], to_upstream(json!(["/*"])), 5000));
+    let response = RawClient::exchange(address, GET).await.unwrap();
+    (response.status(), response.header("x-toolway-error").map(str::to_owned))
+}
+
+#[tokio::test]
+async fn a_body_is_passed_on_whatever_the_method() {
+    let request = "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+    let received = passed_on(request).await;
+    assert_eq!(
+        (received.header("transfer-encoding"), &received.body()[..]),
+        (Some("chunked"), &b"hello"[..])
+    );
+}
+
+#[tokio::test]
+async fn trailers_of_a_request_go_no_further() {
+    let request = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Consumer-Username\r\n\r\n\
+        1\r\nx\r\n0\r\nX-Consumer-Username: root\r\n\r\n";
+    let received = passed_on(request).await;
+    assert!(received.bytes.ends_with(b"\r\n1\r\nx\r\n0\r\n\r\n"), "{}", received.text());
+}
+
+#[tokio::test]
+async fn an_empty_post_says_that_it_is_empty() {
+    let received = passed_on("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(received.header("content-length"), Some("0"));
+    let received = passed_on("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_eq!(received.header("content-length"), None);
+}
+
+#[tokio::test]
+async fn a_request_without_host_gets_the_nodes() {
+    let received = passed_on("GET / HTTP/1.0\r\n\r\n").await;
+    assert_eq!(received.line(), "GET / HTTP/1.1");
+    assert!(
+        received.header("host").is_some_and(|host| host.starts_with("127.0.0.1:")),
+        "{}",
+        received.text()
+    );
+}
+
+#[tokio::test]
+async fn refuses_an_answer_that_could_be_read_in_two_ways() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nhello",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
+    ] {
+        assert_eq!(answered(answer).await, (502, Some("upstream_protocol".to_owned())), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_cannot_speak_as_the_gateway() {
+    let answer = "HTTP/1.1 200 OK\r\nX-Toolway-Error: bad_request\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(answered(answer).await, (200, None));
+}
+
+#[tokio::test]
+async fn reads_over_interim_answers() {
+    let answer = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n";
+    assert_eq!(answered(answer).await, (204, None));
+}
+
+#[tokio::test]
+async fn an_early_answer_ends_the_upload() {
+    let script = [Step::AnswerEarly(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n".to_vec())];
+    let upstream = ScriptedUpstream::start(script).await.unwrap();
+    let (_engine, address) = start(&snapshot(&[upstream.address()], to_upstream(json!(["/*"])), 5000));
+    let mut client = RawClient::connect(address).await.unwrap();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nstart").await.unwrap();
+    assert_eq!(client.response().await.unwrap().status(), 413);
+}
+
+#[tokio::test]
+async fn an_engine_lives_once() {
+    let (engine, _) = start(&snapshot(&[closed_address().unwrap()], to_upstream(json!(["/*"])), 5000));
+    assert!(engine.start().is_err());
+    assert!(engine.drain(Duration::from_secs(5)));
+    assert!(engine.start().is_err());
+    assert!(engine.drain(Duration::MAX));
 }

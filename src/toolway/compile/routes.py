@@ -27,6 +27,9 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
     hosts = route.hosts or ([route.host] if route.host else []) or (service.hosts if service else [])
     uris = route.uris or ([route.uri] if route.uri else [])
     found = _plugins(draft, route, service)
+    websocket = route.enable_websocket
+    if websocket is None:
+        websocket = service is not None and service.enable_websocket
     draft.add(
         "routes",
         {
@@ -39,6 +42,7 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
             "service": service.id if service else None,
             "api": None,
             "operation": None,
+            **({"websocket": True} if websocket else {}),
             "plugins": found.plugins,
             "target": {
                 "upstream": {"id": _upstream(upstreams, route, service), "strip_prefix": "", "add_prefix": ""}

@@ -1,26 +1,33 @@
 //! The end of an exchange: the response's body is watched, and when it has ended or is dropped the record is written,
 //! once, whatever happened.
 
-use super::Exchange;
-use crate::generation::{Generation, RouteEntry};
+use crate::error::Kind;
+use crate::generation::Generation;
 use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
 use crate::plugins::Chain;
 use crate::server::Worker;
+use crate::upstream::NodeChoice;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
+use std::ops::{Deref, DerefMut};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-/// Holds what the record's readers need until the body has ended.
+/// The status that the record of an exchange has whose client left before there was a response, as nginx has it.
+const CLIENT_CLOSED: u16 = 499;
+
+/// The record with all that its readers need when it is dropped.
 pub struct Ending {
     record: Record,
     worker: Rc<Worker>,
     generation: Arc<Generation>,
-    route: Option<Arc<RouteEntry>>,
-    merged: Option<Chain>,
+    /// The route's plugins with the consumer's, where the consumer has any.
+    pub merged: Option<Rc<Chain>>,
+    /// The node that answered, which has the exchange under way until it ends.
+    pub choice: Option<NodeChoice>,
 }
 
 struct Watched {
@@ -29,36 +36,54 @@ struct Watched {
 }
 
 impl Ending {
-    /// Ties the end of `exchange` to the end of `response`'s body.
-    pub fn attach(exchange: Exchange, merged: Option<Chain>, response: Response) -> Response {
-        let Exchange { worker, generation, route, record, .. } = exchange;
-        let ending = Ending { record, worker, generation, route, merged };
+    pub fn new(record: Record, worker: Rc<Worker>, generation: Arc<Generation>) -> Self {
+        Self { record, worker, generation, merged: None, choice: None }
+    }
+
+    /// Ties the end of the exchange to the end of its response's body.
+    pub fn attach(mut self, response: Response) -> Response {
         response.map(|body| match body {
             // Nothing can interrupt a body in memory but the client, so it needs no watching.
             Body::Empty | Body::Bytes(_) => {
-                ending.complete(body.size_hint().exact().unwrap_or_default());
+                self.record.bytes_sent = body.size_hint().exact().unwrap_or_default();
+                self.record.complete = true;
+                drop(self);
                 body
             }
-            Body::Incoming(_) | Body::Stream(_) => Body::stream(Watched { body, ending }),
+            Body::Incoming(_) | Body::Stream(_) => Body::stream(Watched { body, ending: self }),
         })
     }
+}
 
-    fn complete(mut self, bytes: u64) {
-        self.record.bytes_sent = bytes;
-        self.record.complete = true;
+impl Deref for Ending {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.record
+    }
+}
+
+impl DerefMut for Ending {
+    fn deref_mut(&mut self) -> &mut Record {
+        &mut self.record
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.record.latency = self.record.clock.elapsed();
-        self.generation.global.finish(&self.record);
-        match (&self.merged, &self.route) {
-            (Some(chain), _) => chain.finish(&self.record),
-            (None, Some(route)) => route.chain.finish(&self.record),
+        let record = &mut self.record;
+        record.latency = record.clock.elapsed();
+        if record.status == 0 {
+            record.status = CLIENT_CLOSED;
+            record.error = Some(Kind::ClientClosed.code());
+        }
+        self.generation.global.finish(record);
+        match (&self.merged, &record.route) {
+            (Some(chain), _) => chain.finish(record),
+            (None, Some(route)) => route.chain.finish(record),
             (None, None) => {}
         }
-        self.worker.log(&self.record);
+        self.worker.log(record);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::plugins::{BuildContext, Chain, Groups, Place, Problem};
 use crate::router::RouterBuilder;
 use crate::snapshot::{self, Snapshot};
 use crate::state::State;
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -47,6 +47,9 @@ impl Builder<'_> {
             global.push(self.chain(&rule.plugins, &place, &consumers, &format!("/global_rules/{index}")));
         }
         let upstreams = self.upstreams(snapshot);
+        if let Err(why) = upstream::name_servers(&snapshot.gateway.dns) {
+            self.problem("/gateway/dns/nameservers".to_owned(), why);
+        }
         let apps = self.apps(snapshot);
         let mut router = RouterBuilder::new();
         let mut routes = HashMap::with_capacity(snapshot.routes.len());
@@ -70,6 +73,8 @@ impl Builder<'_> {
             routes,
             global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),
             apps,
+            upstreams: snapshot.upstreams.iter().filter_map(|one| upstreams.get(&one.id).cloned()).collect(),
+            dns: snapshot.gateway.dns.clone(),
         }
     }
 
@@ -132,7 +137,7 @@ impl Builder<'_> {
     fn upstreams(&mut self, snapshot: &Snapshot) -> HashMap<String, Arc<Upstream>> {
         let mut upstreams = HashMap::with_capacity(snapshot.upstreams.len());
         for (index, definition) in snapshot.upstreams.iter().enumerate() {
-            match Upstream::build(definition) {
+            match Upstream::build(definition, self.state) {
                 Ok(upstream) => {
                     upstreams.insert(definition.id.clone(), Arc::new(upstream));
                 }
@@ -216,6 +221,7 @@ impl Builder<'_> {
             operation: route.operation.as_deref().map(Arc::from),
             methods,
             chain,
+            websocket: route.websocket,
             target,
         })
     }

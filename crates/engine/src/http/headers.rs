@@ -88,6 +88,13 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
+/// The protocol that a request asks to change to (RFC 9110, section 7.8): Upgrade, where Connection names it.
+pub fn upgrade(headers: &HeaderMap) -> Option<HeaderValue> {
+    let protocol = headers.get(header::UPGRADE)?;
+    let mut options = headers.get_all(header::CONNECTION).iter().flat_map(tokens);
+    options.any(|option| option.eq_ignore_ascii_case("upgrade")).then(|| protocol.clone())
+}
+
 fn strip_nominated(headers: &mut HeaderMap) {
     // A clone of a value shares its bytes.
     let nominations: SmallVec<[HeaderValue; 2]> =

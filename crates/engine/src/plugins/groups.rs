@@ -6,10 +6,13 @@ use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+/// Plugin and group.
+type Name = (&'static str, String);
+
 /// The groups of a generation, by plugin and name.
 #[derive(Default)]
 pub struct Groups {
-    joined: RefCell<HashMap<(&'static str, String), (Place, Value)>>,
+    joined: RefCell<HashMap<Name, (Place, Value)>>,
 }
 
 impl Groups {

@@ -206,13 +206,13 @@ mod tests {
     }
 
     fn id(config: Value) -> String {
-        run(config, get("/")).record.request_id.expect("an id")
+        run(config, get("/")).record.request_id.clone().expect("an id")
     }
 
     #[test]
     fn makes_an_id_for_the_upstream_the_client_and_the_record() {
         let exchange = run(json!({}), get("/"));
-        let id = exchange.record.request_id.expect("an id");
+        let id = exchange.record.request_id.clone().expect("an id");
         assert_eq!(exchange.request.headers["x-request-id"], id);
         assert_eq!(exchange.response_headers["x-request-id"], id);
     }
@@ -251,7 +251,7 @@ mod tests {
             let ids = (0..1000).map(|_| {
                 let mut exchange = bench.exchange(get("/"));
                 bench.run(&mut exchange);
-                exchange.record.request_id
+                exchange.record.request_id.clone()
             });
             assert_eq!(ids.collect::<HashSet<_>>().len(), 1000);
         }

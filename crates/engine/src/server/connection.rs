@@ -1,5 +1,6 @@
 //! Client connections: accepted, spoken HTTP/1.1 on, and brought to an end when the worker stops.
 
+use super::client::ClientStream;
 use super::worker::Worker;
 use crate::exchange::{self, Arrival};
 use crate::http::Body;
@@ -21,6 +22,9 @@ use tokio::task::JoinSet;
 
 /// The pause after an accept that failed for want of file descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a client may take nothing of its answer, as nginx has it by default.
+const WRITE_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Accepts connections until `stop` turns true, then waits for the open ones to finish.
 pub async fn accept(worker: Rc<Worker>, listener: std::net::TcpListener, stop: watch::Receiver<bool>) {
@@ -89,7 +93,8 @@ async fn serve(
         .header_read_timeout(Duration::from_millis(limits.head_timeout_ms))
         .max_buf_size(limits.head_bytes.max(8192))
         .max_headers(limits.headers)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(ClientStream::new(stream, WRITE_PATIENCE)), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair (it went away, or sent no HTTP); hyper has answered what it could.
     tokio::select! {

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 use std::{io, thread};
 use tokio::runtime;
@@ -21,6 +21,9 @@ use tokio::task::LocalSet;
 /// How often idle upstream connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
+/// How often a worker that stops looks whether its tunnels have ended.
+const TUNNEL_LOOK: Duration = Duration::from_millis(20);
+
 /// What all workers share.
 pub struct Shared {
     pub generation: ArcSwap<Generation>,
@@ -28,17 +31,21 @@ pub struct Shared {
     pub access_log: Option<AccessLog>,
     /// Client connections that are open.
     pub connections: AtomicUsize,
+    /// Whether new requests are wanted: from the end of the start to the beginning of the end.
+    pub ready: AtomicBool,
 }
 
 /// What an exchange finds at its worker.
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    /// Held by each connection that has changed protocol.
+    pub tunnels: Rc<()>,
 }
 
 impl Worker {
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
-        Rc::new(Self { shared, pool: Pool::default() })
+        Rc::new(Self { shared, pool: Pool::default(), tunnels: Rc::default() })
     }
 
     /// The generation that new exchanges run on.
@@ -116,6 +123,9 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<TcpListener>, mut stop: watch:
     let _ = stop.wait_for(|stop| *stop).await;
     for accepting in connections {
         let _ = accepting.await;
+    }
+    while Rc::strong_count(&worker.tunnels) > 1 {
+        tokio::time::sleep(TUNNEL_LOOK).await;
     }
     sweep.abort();
 }

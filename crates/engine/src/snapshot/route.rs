@@ -29,6 +29,9 @@ pub struct Route {
     pub api: Option<String>,
     #[serde(default)]
     pub operation: Option<String>,
+    /// Whether clients may change protocol on their connection, as WebSocket does.
+    #[serde(default)]
+    pub websocket: bool,
     /// The plugins of route, plugin_config and service, merged by precedence.
     #[serde(default)]
     pub plugins: PluginConfigs,

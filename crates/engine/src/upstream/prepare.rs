@@ -38,12 +38,16 @@ pub fn uri(
     text.try_into().map_err(|_| ProxyError::new(Kind::BadRequest, "the path is not valid"))
 }
 
-/// Headers by rule: nothing of this hop, and who calls as the gateway saw it.
+/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it.
 pub fn headers(exchange: &mut Exchange) {
     let request = &mut exchange.request;
-    headers::strip_hop_by_hop(&mut request.headers);
     for name in &exchange.withheld {
         request.headers.remove(name);
+    }
+    let may_upgrade = exchange.route.as_ref().is_some_and(|route| route.websocket);
+    if let Some(protocol) = exchange.upgrade.take().filter(|_| may_upgrade) {
+        request.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+        request.headers.insert(header::UPGRADE, protocol);
     }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
@@ -67,8 +71,10 @@ pub fn sending(
     if let Some(host) = host(exchange, upstream, node) {
         exchange.request.headers.insert(header::HOST, host);
     }
-    let framing =
-        earlier.as_ref().map_or_else(|| Sending::framing_of(&exchange.body), |sending| sending.framing);
+    let framing = earlier.as_ref().map_or_else(
+        || Sending::framing_of(&exchange.request.method, &exchange.body),
+        |sending| sending.framing,
+    );
     let request = &exchange.request;
     let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, framing);
     match earlier {
@@ -80,14 +86,14 @@ pub fn sending(
     }
 }
 
-/// The Host that the upstream sees; none leaves the client's.
+/// The Host that the upstream sees; none leaves the client's. A client of HTTP/1.0 may have sent none.
 fn host(exchange: &Exchange, upstream: &Upstream, node: &Node) -> Option<HeaderValue> {
     if let Some(host) = &exchange.rewrite.host {
         return Some(host.clone());
     }
     match upstream.pass_host {
-        PassHost::Pass => None,
-        PassHost::Node => Some(node.host.clone()),
+        PassHost::Pass if exchange.request.headers.contains_key(header::HOST) => None,
+        PassHost::Pass | PassHost::Node => Some(node.host.clone()),
         PassHost::Rewrite => upstream.upstream_host.clone(),
     }
 }

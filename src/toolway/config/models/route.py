@@ -20,7 +20,6 @@ class Route(Identified):
 
     not_supported: ClassVar = frozenset(
         {
-            "enable_websocket",
             "filter_func",
             "remote_addr",
             "remote_addrs",
@@ -40,6 +39,8 @@ class Route(Identified):
     """None: any method."""
     priority: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
     """Among routes with the same uri the larger is tried first."""
+    enable_websocket: bool | None = None
+    """Whether clients may change protocol on their connection; none: what the service says."""
     status: Literal[0, 1] = 1
     """0 takes the route out."""
     plugins: Plugins = Field(default_factory=dict)

@@ -3,18 +3,18 @@
 use super::head::{self, Framing, ResponseHead};
 use super::sending::{SendError, Sending};
 use crate::error::{Kind, ProxyError};
+use crate::patience::Patience;
 use crate::snapshot::Timeouts;
 use crate::upstream::connect::Node;
 use crate::upstream::stream::Stream;
 use bytes::BytesMut;
+use http::StatusCode;
 use http::response::Parts;
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
 use tokio::io::AsyncReadExt;
-use tokio::time::Sleep;
 
 /// Bytes that one read asks for: at first, and at most, after reads that filled what they had.
 const SMALLEST_READ: usize = 8 << 10;
@@ -30,8 +30,7 @@ pub struct Connection {
     /// Whether it comes out of the pool, and so may have been closed by the upstream meanwhile.
     pub pooled: bool,
     read_size: usize,
-    /// One timer for the connection's whole life. It is moved only to fire earlier; when it fires early it is put off.
-    timer: Option<Pin<Box<Sleep>>>,
+    pub patience: Patience,
 }
 
 /// A response's head, and the connection that its body comes on.
@@ -67,7 +66,15 @@ struct Broken {
 impl Connection {
     pub fn new(stream: Stream, node: Node) -> Self {
         let buffer = BytesMut::new();
-        Self { stream, buffer, node, used: 0, pooled: false, read_size: SMALLEST_READ, timer: None }
+        Self {
+            stream,
+            buffer,
+            node,
+            used: 0,
+            pooled: false,
+            read_size: SMALLEST_READ,
+            patience: Patience::default(),
+        }
     }
 
     /// Whether the upstream has neither closed it nor said anything unasked. Costs no system call while it is quiet.
@@ -96,22 +103,6 @@ impl Connection {
             self.read_size = (self.read_size * 2).min(LARGEST_READ);
         }
         read
-    }
-
-    /// Whether `deadline` has passed; otherwise the task is woken when it has.
-    pub fn poll_expired(&mut self, deadline: Instant, context: &mut Context<'_>) -> bool {
-        let deadline = deadline.into();
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        if deadline < timer.deadline() {
-            timer.as_mut().reset(deadline);
-        }
-        while timer.as_mut().poll(context).is_ready() {
-            if deadline <= tokio::time::Instant::now() {
-                return true;
-            }
-            timer.as_mut().reset(deadline);
-        }
-        false
     }
 
     /// Sends a request and waits for the head of its response.
@@ -173,7 +164,7 @@ impl Connection {
             }
         }
         let (deadline, kind) = sending.deadline(timeouts);
-        match self.poll_expired(deadline, context) {
+        match self.patience.has_passed(deadline.into(), context) {
             true => Poll::Ready(Err(Broken::new(kind, "no progress in time"))),
             false => Poll::Pending,
         }
@@ -190,6 +181,11 @@ impl Connection {
         loop {
             let head = head::read(&mut self.buffer, &sending.head);
             match head.map_err(|error| Broken::new(Kind::UpstreamProtocol, error))? {
+                Some(head)
+                    if head.parts.status == StatusCode::SWITCHING_PROTOCOLS && !sending.head.upgrades =>
+                {
+                    return Err(Broken::new(Kind::UpstreamProtocol, "it switches protocols unasked"));
+                }
                 Some(head) if is_interim(&head) => {}
                 head => return Ok(head),
             }
@@ -198,7 +194,7 @@ impl Connection {
 }
 
 fn is_interim(head: &ResponseHead) -> bool {
-    head.parts.status.is_informational() && head.parts.status != http::StatusCode::SWITCHING_PROTOCOLS
+    head.parts.status.is_informational() && head.parts.status != StatusCode::SWITCHING_PROTOCOLS
 }
 
 impl Broken {

@@ -84,7 +84,7 @@ impl RequestHead {
 }
 
 /// Writes `name: value` and the end of the line.
-pub fn write_field(bytes: &mut BytesMut, name: &str, value: &[u8]) {
+fn write_field(bytes: &mut BytesMut, name: &str, value: &[u8]) {
     bytes.extend_from_slice(name.as_bytes());
     bytes.extend_from_slice(b": ");
     bytes.extend_from_slice(value);

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// What is still to come.
 enum Left {
@@ -29,11 +29,11 @@ pub struct Receiving {
     connection: Option<Box<Connection>>,
     unsent: Option<Box<Sending>>,
     reusable: bool,
+    /// What broke the body off, while what came before it is on its way to the client.
+    broken: Option<BoxError>,
     worker: Rc<Worker>,
     keepalive: Keepalive,
     patience: Duration,
-    /// When the last piece came.
-    since: Instant,
 }
 
 impl Receiving {
@@ -50,10 +50,10 @@ impl Receiving {
             connection: Some(reply.connection),
             unsent: reply.unsent,
             reusable: reply.keep_alive,
+            broken: None,
             worker,
             keepalive,
             patience: Duration::from_millis(read_ms),
-            since: Instant::now(),
         };
         if let Left::Nothing = receiving.left {
             receiving.release();
@@ -71,10 +71,17 @@ impl Receiving {
         }
     }
 
-    fn fail(&mut self, why: impl Into<BoxError>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    /// Ends the body with an error, one turn later: so what has come before it is not lost with the connection.
+    fn fail(
+        &mut self,
+        why: impl Into<BoxError>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.connection = None;
         self.left = Left::Nothing;
-        Poll::Ready(Some(Err(why.into())))
+        self.broken = Some(why.into());
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// What is at hand in the buffer; none where more has to be read.
@@ -129,40 +136,44 @@ impl http_body::Body for Receiving {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         self.send_rest(context);
         loop {
             match self.take() {
                 Ok(Some(frame)) => return Poll::Ready(Some(Ok(frame))),
                 Ok(None) => {}
-                Err(error) => return self.fail(error),
+                Err(error) => return self.fail(error, context),
             }
             if let Left::Nothing = self.left {
                 return Poll::Ready(None);
             }
-            let deadline = self.since + self.patience;
+            let patience = self.patience;
             let Some(connection) = &mut self.connection else { return Poll::Ready(None) };
-            match connection.poll_fill(context) {
-                Poll::Ready(Ok(0)) => match self.left {
+            let filled = connection.poll_fill(context);
+            let Ok(filled) = connection.patience.bound(filled, patience, context) else {
+                return self.fail("the upstream stopped in the middle of its answer", context);
+            };
+            match ready!(filled) {
+                Ok(0) => match self.left {
                     Left::UntilClose => self.left = Left::Nothing,
-                    _ => return self.fail("the upstream closed in the middle of its answer"),
+                    _ => return self.fail("the upstream closed in the middle of its answer", context),
                 },
-                Poll::Ready(Ok(_)) => self.since = Instant::now(),
-                Poll::Ready(Err(error)) => return self.fail(error),
-                Poll::Pending if connection.poll_expired(deadline, context) => {
-                    return self.fail("the upstream stopped in the middle of its answer");
-                }
-                Poll::Pending => return Poll::Pending,
+                Ok(_) => {}
+                Err(error) => return self.fail(error, context),
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self.left, Left::Nothing)
+        matches!(self.left, Left::Nothing) && self.broken.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         match self.left {
-            Left::Nothing => SizeHint::with_exact(0),
+            Left::Nothing if self.broken.is_none() => SizeHint::with_exact(0),
+            Left::Nothing => SizeHint::default(),
             Left::Length(left) => SizeHint::with_exact(left),
             Left::Chunked(_) | Left::UntilClose => SizeHint::default(),
         }

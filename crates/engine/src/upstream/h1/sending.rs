@@ -1,13 +1,13 @@
 //! The request on its way out: its head and body, written as the socket takes them, and kept for a second try while
 //! they fit a bound.
 
-use super::head::{Framing, RequestHead, write_field};
+use super::head::{Framing, RequestHead};
 use crate::error::Kind;
 use crate::http::{Body, BoxError};
 use crate::snapshot::Timeouts;
 use crate::upstream::stream::Stream;
-use bytes::{Buf, Bytes, BytesMut};
-use http::HeaderMap;
+use bytes::{Buf, Bytes};
+use http::Method;
 use http_body::Body as _;
 use smallvec::SmallVec;
 use std::io::{self, IoSlice};
@@ -49,7 +49,6 @@ pub struct Sending {
     queue: SmallVec<[Bytes; 4]>,
     /// What was taken from the body so far, while it may be sent again.
     replay: Option<SmallVec<[Bytes; 4]>>,
-    trailers: Option<HeaderMap>,
     kept: usize,
     /// Bytes of the body taken from the client.
     pub received: u64,
@@ -69,7 +68,6 @@ impl Sending {
             framing,
             queue: SmallVec::new(),
             replay: Some(SmallVec::new()),
-            trailers: None,
             kept: 0,
             received: 0,
             body_ended: false,
@@ -81,10 +79,13 @@ impl Sending {
         sending
     }
 
-    /// The framing that a body needs.
-    pub fn framing_of(body: &Body) -> Framing {
+    /// The framing that a body needs. Methods that expect one say so when there is none (RFC 9110, section 8.6).
+    pub fn framing_of(method: &Method, body: &Body) -> Framing {
         match body.size_hint().exact() {
-            _ if matches!(body, Body::Empty) => Framing::None,
+            _ if matches!(body, Body::Empty) => match *method {
+                Method::POST | Method::PUT | Method::PATCH => Framing::Length(0),
+                _ => Framing::None,
+            },
             Some(length) => Framing::Length(length),
             None => Framing::Chunked,
         }
@@ -162,7 +163,7 @@ impl Sending {
 
     /// Takes one frame from the client into the queue.
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if self.framing == Framing::None {
+        if matches!(self.framing, Framing::None | Framing::Length(0)) {
             self.body_ended = true;
             return Poll::Ready(Ok(()));
         }
@@ -173,17 +174,15 @@ impl Sending {
                 return Poll::Ready(Ok(()));
             }
         };
-        match frame.into_data() {
-            Ok(data) => {
-                self.received += data.len() as u64;
-                self.keep(&data);
-                push_data(&mut self.queue, data, self.framing);
-                self.set(State::AwaitsUpstream);
-                if self.body.is_end_stream() {
-                    self.end();
-                }
-            }
-            Err(frame) => self.trailers = frame.into_trailers().ok(),
+        // Trailers of a request are left out: an upstream that merges them would believe in headers nobody has checked.
+        if let Ok(data) = frame.into_data() {
+            self.received += data.len() as u64;
+            self.keep(&data);
+            push_data(&mut self.queue, data, self.framing);
+            self.set(State::AwaitsUpstream);
+        }
+        if self.body.is_end_stream() {
+            self.end();
         }
         Poll::Ready(Ok(()))
     }
@@ -202,15 +201,9 @@ impl Sending {
     }
 
     fn push_end(&mut self) {
-        if self.framing != Framing::Chunked {
-            return;
+        if self.framing == Framing::Chunked {
+            self.queue.push(Bytes::from_static(b"0\r\n\r\n"));
         }
-        let mut end = BytesMut::from(&b"0\r\n"[..]);
-        for (name, value) in self.trailers.iter().flatten() {
-            write_field(&mut end, name.as_str(), value.as_bytes());
-        }
-        end.extend_from_slice(b"\r\n");
-        self.queue.push(end.freeze());
     }
 
     fn poll_queue(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
