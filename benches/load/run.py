@@ -1,163 +1,183 @@
-"""`make bench`: CPU time per request of Toolway beside nginx's bare proxy.
+"""Runs rows: starts their servers, loads each in turn, takes the medians.
 
-Each server runs alone under load, pinned to the first core; the load generator (wrk) and the upstream
-share the second. Rounds are rotated, and the median of at least three is told. Figures stand on the terminal
-and, as JSON with the machine described, in `benches/results/`.
+Each server runs alone under load, though all of a row are up. The order is rotated from round to round, so
+that what changes on the machine in between does not always meet the same one.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import os
-import platform
-import re
-import statistics
-import subprocess
+import http.client
+import ssl
 import sys
-import tempfile
-from dataclasses import asdict, dataclass
-from pathlib import Path
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import servers
-from processes import Server, require
+from benches.load import generators
+from benches.load.figures import BUDGET_CONNECTIONS, Measurement, Memory, Report, results
+from benches.load.processes import Server, ServerError, used_microseconds
+from benches.load.rows import TOOLWAY, YARDSTICK, Ask, Row, checks
+from benches.load.servers import LOAD_CORE, PEERS, refusal, start
 
-SERVER_CORE, LOAD_CORE = 0, 1
-RESULTS = Path(__file__).parent.parent / "results"
-BUDGETS = {"toolway": 1.2, "toolway-plugins": 1.4}
-"""The largest ratio to nginx's bare proxy at 64 connections that a row may have."""
+if TYPE_CHECKING:
+    from pathlib import Path
 
-
-@dataclass(frozen=True)
-class Measurement:
-    """One server under one load."""
-
-    server: str
-    connections: int
-    cpu_microseconds: float
-    requests_per_second: float
-    p50_milliseconds: float
-    p99_milliseconds: float
-    errors: int
+CREDENTIALS = frozenset({"apikey", "authorization"})
 
 
-def measure(server: Server, connections: int, seconds: float) -> Measurement:
-    """Loads `server` for `seconds`. An answer other than 2xx, or a socket error, counts as an error."""
-    before = server.cpu_seconds()
-    command = [
-        "taskset",
-        "-c",
-        str(LOAD_CORE),
-        "wrk",
-        "--latency",
-        "-t1",
-        f"-c{connections}",
-        f"-d{seconds:g}s",
-    ]
-    command += ["-H", f"apikey: {servers.API_KEY}", f"http://127.0.0.1:{server.port}/bench"]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    used = server.cpu_seconds() - before
-    requests = int(_found(r"(\d+) requests in", output))
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
-    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output)
-    errors = int(refused[1]) if refused else 0
-    errors += sum(int(count) for count in sockets.groups()) if sockets else 0
-    return Measurement(
-        server.name,
-        connections,
-        used / max(requests, 1) * 1e6,
-        float(_found(r"Requests/sec:\s+([\d.]+)", output)),
-        _milliseconds(_found(r"50%\s+([\d.]+\w+)", output)),
-        _milliseconds(_found(r"99%\s+([\d.]+\w+)", output)),
-        errors,
-    )
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line chose."""
+
+    rounds: int
+    seconds: int
+    """Of each load at the connections of the budgets; at others half as many."""
+    connections: tuple[int, ...]
+    peers: frozenset[str]
 
 
-def _found(pattern: str, output: str) -> str:
-    match = re.search(pattern, output)
-    if match is None:
-        sys.exit(f"wrk printed something unknown:\n{output}")
-    return match[1]
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A server of a row and what it is asked."""
+
+    label: str
+    server: Server
+    ask: Ask
+    patience: int
+    most_connections: int
 
 
-def _milliseconds(text: str) -> float:
-    for unit, factor in (("us", 1e-3), ("ms", 1.0), ("s", 1e3), ("m", 6e4)):
-        if text.endswith(unit):
-            return float(text.removesuffix(unit)) * factor
-    return float(text)
+def note(text: str) -> None:
+    """Tells on the terminal what goes on, apart from the figures."""
+    print(f"... {text}", file=sys.stderr, flush=True)
 
 
-def median(measurements: list[Measurement]) -> Measurement:
-    """The middle of several, figure by figure; errors are added up."""
-    first = measurements[0]
+def run_row(row: Row, options: Options, folder: Path, upstream: Server, report: Report) -> None:
+    """Measures a row into `report`. Raises ServerError where a server cannot be measured at all."""
+    note(f"{row.name}: {row.work}")
+    own = folder / row.name
+    own.mkdir()
+    for name in ("server.pem", "server.key", "both.pem"):
+        (own / name).write_bytes((folder / name).read_bytes())
+    with ExitStack() as stack:
+        subjects = _started(row, options, own, upstream, stack, report)
+        idle = {subject.label: subject.server.resident_bytes() for subject in subjects}
+        for subject in subjects:
+            load(subject, min(max(options.connections), subject.most_connections), 1, own)
+        for connections in options.connections:
+            seconds = options.seconds if connections == BUDGET_CONNECTIONS else max(1, options.seconds // 2)
+            measured: dict[str, list[Measurement]] = {subject.label: [] for subject in subjects}
+            taking_part = [subject for subject in subjects if connections <= subject.most_connections]
+            for turn in range(options.rounds):
+                shift = turn % max(1, len(taking_part))
+                for subject in taking_part[shift:] + taking_part[:shift]:
+                    note(f"{row.name}: {subject.label}, {connections} connections, round {turn + 1}")
+                    measured[subject.label].append(
+                        measure(subject, connections, seconds * subject.patience, own)
+                    )
+            report.results += results(row.name, connections, measured, YARDSTICK)
+        report.memory += [
+            Memory(row.name, subject.label, idle[subject.label], subject.server.peak_bytes())
+            for subject in subjects
+        ]
+    report.checks += checks(row, report.results, report.memory)
 
-    def middle(figure: str) -> float:
-        return statistics.median(getattr(one, figure) for one in measurements)
 
-    figures = ("cpu_microseconds", "requests_per_second", "p50_milliseconds", "p99_milliseconds")
-    errors = sum(one.errors for one in measurements)
-    return Measurement(first.server, first.connections, *(middle(figure) for figure in figures), errors)
-
-
-def table(rows: list[Measurement]) -> str:
-    """The figures as text, each beside nginx at the same number of connections."""
-    titles = ("server", "conns", "CPU us/req", "ratio", "req/s", "p50 ms", "p99 ms")
-    widths = (-16, 5, 10, 6, 8, 7, 7)
-    lines = [" ".join(t.ljust(-w) if w < 0 else t.rjust(w) for t, w in zip(titles, widths, strict=True))]
-    yardstick = {row.connections: row.cpu_microseconds for row in rows if row.server == "nginx"}
-    for row in rows:
-        ratio = row.cpu_microseconds / yardstick[row.connections]
-        over = row.connections == 64 and ratio > BUDGETS.get(row.server, float("inf"))
-        remark = f"  void: {row.errors} errors" if row.errors else "  over budget" if over else ""
-        lines.append(
-            f"{row.server:<16} {row.connections:>5} {row.cpu_microseconds:>10.2f} {ratio:>6.2f} "
-            f"{row.requests_per_second:>8.0f} {row.p50_milliseconds:>7.2f} {row.p99_milliseconds:>7.2f}"
-            f"{remark}"
+def _started(
+    row: Row, options: Options, folder: Path, upstream: Server, stack: ExitStack, report: Report
+) -> list[Subject]:
+    """The servers of a row, each of which has answered rightly."""
+    wanted = []
+    if row.configuration != "plain":
+        wanted.append((YARDSTICK, "nginx", "plain", row.bare))
+    for peer in PEERS.values():
+        if peer.name not in options.peers and not (row.configuration == "plain" and peer.name == "nginx"):
+            continue
+        if not peer.can(row.configuration):
+            continue
+        reason = (
+            refusal(peer, row.configuration, folder) if row.may_be_missing and peer.name == TOOLWAY else None
         )
-    return "\n".join(lines)
-
-
-def main() -> int:
-    """Runs everything. 1 where a row had errors."""
-    parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--seconds", type=float, default=5, help="of load for each measurement (5)")
-    parser.add_argument("--rounds", type=int, default=3, help="for each row (3)")
-    parser.add_argument("--connections", default="1,8,64,512", help="numbers of connections (1,8,64,512)")
-    options = parser.parse_args()
-    require("nginx", "wrk", "taskset")
-    found: dict[tuple[int, str], list[Measurement]] = {}
-    with tempfile.TemporaryDirectory(prefix="toolway-bench-") as name:
-        folder = Path(name)
-        running = [servers.upstream(folder, LOAD_CORE)]
+        if reason:
+            report.not_measured[f"{row.name}: {peer.name}"] = f"not served yet ({reason})"
+            continue
+        label = YARDSTICK if (row.configuration, peer.name) == ("plain", "nginx") else peer.name
+        wanted.append((label, peer.name, row.configuration, row.ask))
+    if row.reference and TOOLWAY in options.peers:
+        label, configuration, ask = row.reference
+        wanted.append((label, TOOLWAY, configuration, ask))
+    subjects = []
+    for label, name, configuration, ask in wanted:
+        began = time.monotonic()
         try:
-            port = running[0].port
-            running.append(servers.nginx(folder, SERVER_CORE, port))
-            running.append(servers.toolway(folder, SERVER_CORE, port, plugins=False))
-            running.append(servers.toolway(folder, SERVER_CORE, port, plugins=True))
-            subjects = running[1:]
-            for connections in map(int, options.connections.split(",")):
-                for turn in range(options.rounds):
-                    for server in subjects[turn % len(subjects) :] + subjects[: turn % len(subjects)]:
-                        print(
-                            f"... {server.name}, {connections} connections, round {turn + 1}", file=sys.stderr
-                        )
-                        measured = measure(server, connections, options.seconds)
-                        found.setdefault((connections, server.name), []).append(measured)
-            memory = {server.name: server.peak_memory() for server in subjects}
-        finally:
-            for server in running:
-                server.stop()
-    rows = [median(measurements) for measurements in found.values()]
-    rows.sort(key=lambda row: (row.connections, row.server))
-    print(table(rows))
-    for server, size in memory.items():
-        print(f"peak memory of {server}: {size / 1e6:.0f} MB")
-    RESULTS.mkdir(exist_ok=True)
-    machine = {"cores": os.cpu_count(), "kernel": platform.release(), "machine": platform.machine()}
-    record = {"machine": machine, "rows": [asdict(row) for row in rows], "peak_memory": memory}
-    (RESULTS / "load.json").write_text(json.dumps(record, indent=2) + "\n")
-    return 1 if any(row.errors for row in rows) else 0
+            server = start(PEERS[name], configuration, label, folder, upstream)
+            stack.callback(server.stop)
+            probe(server, ask)
+        except ServerError as error:
+            report.not_measured[f"{row.name}: {label}"] = str(error)
+            continue
+        note(f"{row.name}: {label} serves after {time.monotonic() - began:.1f} s")
+        subjects.append(Subject(label, server, ask, PEERS[name].patience, PEERS[name].most_connections))
+    return subjects
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def probe(server: Server, ask: Ask) -> None:
+    """Asks once, with and without credentials, and looks at the answers. Raises ServerError."""
+    status, body = answer(server.port, ask)
+    if status != 200 or ask.answer not in body:
+        raise ServerError(f"it answered {status}: {body[:200]}\n{server.said()}".strip())
+    bare = tuple((name, value) for name, value in ask.headers if name.lower() not in CREDENTIALS)
+    if bare == ask.headers:
+        return
+    without = Ask(ask.path, bare, ask.body, ask.answer, ask.tls, ask.generator)
+    status, body = answer(server.port, without)
+    if status == 200 and ask.answer in body:
+        raise ServerError("it served a request without credentials")
+
+
+def answer(port: int, ask: Ask) -> tuple[int, str]:
+    """Status and body of one answer by HTTP/1.1. Raises ServerError where there is none."""
+    connection: http.client.HTTPConnection
+    if ask.tls:
+        # The certificate was made for this run by an authority that is thrown away.
+        context = ssl._create_unverified_context()  # noqa: S323
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request("POST" if ask.body else "GET", ask.path, ask.body, dict(ask.headers))
+        response = connection.getresponse()
+        return response.status, response.read().decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise ServerError(f"it did not answer: {error}") from error
+    finally:
+        connection.close()
+
+
+def request(port: int, ask: Ask) -> generators.Request:
+    """What a load generator is told."""
+    expected = ask.answer if ask.body and ask.path == "/mcp" else None
+    url = f"{'https' if ask.tls else 'http'}://127.0.0.1:{port}{ask.path}"
+    return generators.Request(url, dict(ask.headers), ask.body, expected)
+
+
+def load(subject: Subject, connections: int, seconds: int, folder: Path) -> generators.Load:
+    """Loads a server from the load's core."""
+    generate = generators.wrk if subject.ask.generator == "wrk" else generators.h2load
+    return generate(request(subject.server.port, subject.ask), connections, seconds, LOAD_CORE, folder)
+
+
+def measure(subject: Subject, connections: int, seconds: int, folder: Path) -> Measurement:
+    """One load and what the server spent on it."""
+    before = subject.server.usage()
+    seen = load(subject, connections, seconds, folder)
+    used = used_microseconds(before, subject.server.usage())
+    return Measurement(
+        used / max(seen.requests, 1),
+        seen.requests_per_second,
+        seen.p50_milliseconds,
+        seen.p99_milliseconds,
+        seen.requests,
+        seen.errors,
+    )

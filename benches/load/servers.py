@@ -1,86 +1,203 @@
-"""The configurations that are compared: the same upstream, keep-alive to it, one worker, no access log."""
+"""Starts the peers, Toolway among them, with their configurations in `peers/`, and their upstream."""
 
 from __future__ import annotations
 
+import base64
 import json
+import re
+import signal
+import subprocess
 import sys
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from processes import Server, free_port
+import trustme
+
+from benches.load.installing import ENVIRONMENT, program
+from benches.load.processes import Server, free_port
+from benches.load.templates import templates, write
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-BODY = json.dumps({"speaker": 1, "sessions": [{"id": number, "title": "x" * 48} for number in range(9)]})
-"""About 700 bytes of JSON."""
+SERVER_CORE, LOAD_CORE = 0, 1
 
-API_KEY = "benchmark-key"
-
-_NGINX = """
-daemon off; worker_processes 1; pid {folder}/{name}.pid; error_log {folder}/{name}.err;
-events {{ worker_connections 4096; }}
-http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/{name}-body;
-proxy_temp_path {folder}/{name}-proxy; fastcgi_temp_path {folder}/{name}-f; uwsgi_temp_path {folder}/{name}-u;
-scgi_temp_path {folder}/{name}-s;
-{servers} }}
-"""
+ANSWER = json.dumps({"speaker": 1, "sessions": [{"id": number, "title": "x" * 48} for number in range(9)]})
+"""What the upstream answers: about 700 bytes of JSON."""
+LARGE_BYTES = 100_000
+SECRET = "a-secret-of-thirty-two-bytes-long"  # noqa: S105  # Known to everyone, as the keys of consumers are.
+"""What tokens are signed with."""
 
 
-def upstream(folder: Path, core: int) -> Server:
-    """An nginx that answers every request with `BODY`."""
-    port = free_port()
-    answer = f"default_type application/json; return 200 '{BODY}';"
-    servers = f"server {{ listen 127.0.0.1:{port}; location / {{ {answer} }} }}"
-    return _nginx("upstream", servers, port, core, folder)
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A server that is compared."""
+
+    name: str
+    file: str
+    """How the file that it is started with ends."""
+    command: Callable[[Path], list[str]]
+    """What starts it in the foreground with one worker, from the path of that file."""
+    version: Callable[[], list[str]]
+    programs: frozenset[str] = frozenset()
+    """What it takes of Debian's."""
+    reload: signal.Signals | None = None
+    """What makes it read its configuration anew; none: it follows the file by itself."""
+    environment: dict[str, str] = field(default_factory=dict)
+    patience: int = 1
+    """How many times as long it is loaded, since it answers so few requests."""
+    most_connections: int = 512
+    """With more it would answer each of them only now and then."""
+
+    def main_file(self, folder: Path, configuration: str) -> Path:
+        """The file that it is started with."""
+        return folder / f"{configuration}.{self.file}"
+
+    def can(self, configuration: str) -> bool:
+        """Whether there is such a configuration for it."""
+        return bool(templates(self.name, configuration))
 
 
-def nginx(folder: Path, core: int, upstream_port: int) -> Server:
-    """nginx's bare proxy: the yardstick."""
-    port = free_port()
-    servers = (
-        f"upstream bench {{ server 127.0.0.1:{upstream_port}; "
-        "keepalive 512; keepalive_requests 100000000; }\n"
-        f"server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://bench; proxy_http_version 1.1; "
-        'proxy_set_header Connection ""; proxy_set_header Host $host; } }'
+def _toolway(path: Path) -> list[str]:
+    return [sys.executable, "-m", "toolway", "serve", "-c", str(path)]
+
+
+def _envoy(path: Path) -> list[str]:
+    # The wheel's own command is Python that runs this.
+    binary = next(
+        ENVIRONMENT.parent.glob("lib/python*/site-packages/envoy/_bin/envoy"), ENVIRONMENT / "envoy"
     )
-    return _nginx("nginx", servers, port, core, folder)
+    return [
+        str(binary),
+        "-c",
+        str(path),
+        "--concurrency",
+        "1",
+        "--disable-hot-restart",
+        "--log-level",
+        "error",
+    ]
 
 
-def toolway(folder: Path, core: int, upstream_port: int, *, plugins: bool) -> Server:
-    """Toolway with one plain route, or with key-auth, limit-count and prometheus on it."""
+_HAPROXY = frozenset({"haproxy"})
+_METADATA = "from importlib.metadata import version; print(version('fastmcp'))"
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer(
+            "nginx",
+            "conf",
+            lambda path: [program("nginx"), "-p", str(path.parent), "-c", str(path), "-e", "error.log"],
+            lambda: [program("nginx"), "-v"],
+            frozenset({"nginx"}),
+            signal.SIGHUP,
+        ),
+        Peer(
+            "haproxy",
+            "cfg",
+            # The master is what can be told to reload. Nothing of a request passes through it.
+            lambda path: [program("haproxy"), "-W", "-db", "-f", str(path)],
+            lambda: [program("haproxy"), "-v"],
+            _HAPROXY,
+            signal.SIGUSR2,
+        ),
+        Peer("envoy", "yaml", _envoy, lambda: [*_envoy(Path())[:1], "--version"]),
+        Peer(
+            "caddy",
+            "Caddyfile",
+            lambda path: [str(ENVIRONMENT / "caddy"), "run", "--adapter", "caddyfile", "--config", str(path)],
+            lambda: [str(ENVIRONMENT / "caddy"), "version"],
+            environment={"GOMAXPROCS": "1"},
+        ),
+        Peer(
+            "fastmcp",
+            "py",
+            lambda path: [str(ENVIRONMENT / "python"), str(path)],
+            lambda: [str(ENVIRONMENT / "python"), "-c", _METADATA],
+            patience=5,
+            most_connections=64,
+        ),
+        Peer("toolway", "yaml", _toolway, lambda: [sys.executable, "-m", "toolway", "--version"]),
+    )
+}
+
+
+def version(command: list[str]) -> str:
+    """The version that a program tells, alone where it can be found in what it says."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    said = (done.stdout + done.stderr).replace(command[0], "")
+    found = re.search(r"\d+\.\d+(?:\.\d+)?(?:[-+~][\w.+~-]+)?", said)
+    return found[0] if found else said.strip().partition("\n")[0] or "unknown"
+
+
+def start(peer: Peer, configuration: str, label: str, folder: Path, upstream: Server) -> Server:
+    """Starts `peer` in a new folder below `folder` on the servers' core. Raises ServerError."""
+    own = folder / re.sub(r"\W+", "-", label)
+    own.mkdir()
+    for name in ("server.pem", "server.key", "both.pem"):
+        (own / name).write_bytes((folder / name).read_bytes())
     port = free_port()
-    name = "toolway-plugins" if plugins else "toolway"
-    route: dict[str, object] = {"id": "bench", "uri": "/*", "upstream_id": "bench"}
-    if plugins:
-        route["plugins"] = {
-            "key-auth": {},
-            "limit-count": {"count": 1_000_000_000, "time_window": 3600, "key": "consumer_name"},
-            "prometheus": {},
-        }
-    configuration = {
-        "gateway": {
-            "listen": [f"127.0.0.1:{port}"],
-            "workers": 1,
-            "admin": None,
-            "metrics": None,
-            "access_log": None,
-        },
-        "upstreams": [
-            {
-                "id": "bench",
-                "nodes": {f"127.0.0.1:{upstream_port}": 1},
-                "keepalive_pool": {"size": 512, "requests": 100_000_000},
-            }
-        ],
-        "routes": [route],
-        "consumers": [{"username": "bench", "plugins": {"key-auth": {"key": API_KEY}}}],
+    write(peer.name, configuration, own, values(port, upstream.port, own))
+    return Server(
+        label,
+        peer.command(peer.main_file(own, configuration)),
+        port=port,
+        core=SERVER_CORE,
+        folder=own,
+        environment=peer.environment,
+    )
+
+
+def values(port: int, upstream_port: int, folder: Path, change: int = 0) -> dict[str, object]:
+    """What a template may name."""
+    return {
+        "LISTEN": port,
+        "UPSTREAM": upstream_port,
+        "FOLDER": folder,
+        "BODY": ANSWER,
+        "SECRET": SECRET,
+        "SECRET_BASE64URL": base64.urlsafe_b64encode(SECRET.encode()).rstrip(b"=").decode(),
+        "CHANGE": change,
     }
-    path = folder / f"{name}.yaml"
-    path.write_text(json.dumps(configuration))
-    return Server(name, [sys.executable, "-m", "toolway", "serve", "-c", str(path)], port, core, folder)
 
 
-def _nginx(name: str, servers: str, port: int, core: int, folder: Path) -> Server:
-    path = folder / f"{name}.conf"
-    path.write_text(_NGINX.format(folder=folder, name=name, servers=servers))
-    return Server(name, ["nginx", "-c", str(path), "-p", str(folder)], port, core, folder)
+def start_upstream(folder: Path) -> Server:
+    """An nginx on the load's core that answers every request with `ANSWER`, and `/large` with 100 kB."""
+    own = folder / "upstream"
+    own.mkdir()
+    (own / "large").write_bytes(b"x" * LARGE_BYTES)
+    port = free_port()
+    write("upstream", "upstream", own, values(port, port, own))
+    command = PEERS["nginx"].command(own / "upstream.conf")
+    return Server("upstream", command, port=port, core=LOAD_CORE, folder=own, environment={})
+
+
+def make_certificate(folder: Path) -> None:
+    """A certificate for 127.0.0.1 and localhost with its key (P-256): apart, and both in one file."""
+    certificate = trustme.CA().issue_cert("127.0.0.1", "localhost")
+    chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
+    key = certificate.private_key_pem.bytes()
+    (folder / "server.pem").write_bytes(chain)
+    (folder / "server.key").write_bytes(key)
+    (folder / "both.pem").write_bytes(chain + key)
+
+
+def refusal(peer: Peer, configuration: str, folder: Path) -> str | None:
+    """Why Toolway cannot serve a configuration yet, in the words of `toolway check`; none where it can."""
+    own = folder / f"check-{configuration}"
+    own.mkdir()
+    for name in ("server.pem", "server.key"):
+        (own / name).write_bytes((folder / name).read_bytes())
+    write(peer.name, configuration, own, values(free_port(), free_port(), own))
+    path = peer.main_file(own, configuration)
+    command = [sys.executable, "-m", "toolway", "check", "-c", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    if done.returncode == 0:
+        return None
+    said = (done.stderr or done.stdout).strip().splitlines() or ["toolway check says no"]
+    return said[0].replace(f"{own}/", "")

@@ -19,6 +19,8 @@ class Engine:
         """The bound addresses, `host:port`, in the order of `gateway.listen`; empty before `start`."""
     def metrics_address(self) -> str | None:
         """The bound address of the metrics listener."""
+    def control_address(self) -> str | None:
+        """The bound address of the control listener."""
     def apply(self, snapshot: str) -> None:
         """Swaps `snapshot` in for all workers at once. Raises EngineError, and then nothing has changed."""
     def drain(self, timeout: float) -> bool:

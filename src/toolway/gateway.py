@@ -42,7 +42,7 @@ DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
 _MAXIMUM_LOGO_BYTES = 2 << 20
-_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics", "access_log")
+_FIXED_UNTIL_RESTART = ("listen", "workers", "metrics", "control", "access_log")
 _URL = re.compile(r"https?://", re.IGNORECASE)
 _REFERENCE_TO_FILE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s]""")
 
@@ -238,6 +238,11 @@ class Gateway:
     def metrics_address(self) -> str | None:
         """The bound address of the metrics, where there is one."""
         return self._built.metrics_address()
+
+    @property
+    def control_address(self) -> str | None:
+        """The bound address of the control listener, where there is one."""
+        return self._built.control_address()
 
     def call(
         self,

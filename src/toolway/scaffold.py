@@ -33,6 +33,8 @@ gateway:
   listen: ["0.0.0.0:9080"]
   # Metrics for Prometheus at /apisix/prometheus/metrics; for this machine alone.
   metrics: "127.0.0.1:9091"
+  # Liveness at /status, readiness at /status/ready, health of nodes at /v1/healthcheck; the same.
+  control: "127.0.0.1:9090"
 
 # OpenAPI documents. Each operation becomes a route; what is said here is added to the document.
 apis:

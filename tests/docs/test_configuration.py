@@ -28,7 +28,17 @@ from toolway.config.models import (
     UpstreamSettings,
 )
 from toolway.config.models.app import NoAuth, OAuthAuth, ServiceHttpAuth, UserHttpAuth
+from toolway.config.models.checks import (
+    ActiveChecks,
+    ActiveHealthy,
+    ActiveUnhealthy,
+    Checks,
+    PassiveChecks,
+    PassiveHealthy,
+    PassiveUnhealthy,
+)
 from toolway.config.models.consumer import Credential, KeyAuthCredential
+from toolway.config.models.gateway import Dns
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -40,6 +50,7 @@ PAGE = DOCS / "configuration.md"
 
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
+    Dns: "dns",
     Api: "apis",
     OperationSettings: "operations of an api",
     OperationTool: "tool",
@@ -52,6 +63,13 @@ TABLES: Mapping[type[Model], str] = {
     Upstream: "upstreams",
     NodeEntry: "nodes as a list",
     Timeout: "timeout",
+    Checks: "checks",
+    ActiveChecks: "active",
+    ActiveHealthy: "active.healthy",
+    ActiveUnhealthy: "active.unhealthy",
+    PassiveChecks: "passive",
+    PassiveHealthy: "passive.healthy",
+    PassiveUnhealthy: "passive.unhealthy",
     KeepalivePool: "keepalive_pool",
     UpstreamTls: "tls",
     InlineUpstream: "An upstream inside another resource",

@@ -15,6 +15,7 @@ LABELS = {
     "apisix_http_requests": None,
     "apisix_nginx_http_current_connections": "StateLabels",
     "apisix_node_info": "NodeLabels",
+    "apisix_upstream_status": "UpstreamLabels",
     "toolway_errors": "ErrorLabels",
     "toolway_tool_calls": "ToolLabels",
     "toolway_access_log_dropped": None,

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 
 READY = "toolway: listening on "
 METRICS = "toolway: metrics on "
+CONTROL = "toolway: control on "
 RELOADED = "configuration reloaded"
 REFUSED = "the last good one goes on"
 PATIENCE_SECONDS = 30.0
 """How long something may take that is bound to come; beyond it, the test fails with what was said so far."""
 
-LISTEN: dict[str, Any] = {"listen": ["127.0.0.1:0"], "admin": None, "metrics": "127.0.0.1:0"}
+LISTEN: dict[str, Any] = {
+    "listen": ["127.0.0.1:0"],
+    "admin": None,
+    "metrics": "127.0.0.1:0",
+    "control": "127.0.0.1:0",
+}
 """The `gateway` block of tests."""
 
 
@@ -100,6 +106,7 @@ class Gateway:
     """Its standard output."""
     origin: str
     metrics_origin: str | None
+    control_origin: str | None
     http: httpx.Client
     """A client whose base URL is the origin."""
 
@@ -123,6 +130,10 @@ class Gateway:
         answer = httpx.get(f"{self.metrics_origin}/apisix/prometheus/metrics", trust_env=False)
         assert answer.status_code == 200
         return answer.text
+
+    def control(self, path: str) -> httpx.Response:
+        """What the control listener answers."""
+        return httpx.get(f"{self.control_origin}{path}", trust_env=False)
 
     def memory_peak(self) -> int:
         """The largest resident memory that the process has had, in bytes (proc(5), VmHWM)."""
@@ -165,6 +176,12 @@ def run(
     )
 
 
+def _origin(said: Lines, prefix: str) -> str | None:
+    """The origin of the listener whose address the line with this prefix tells."""
+    lines = [line for line in said.so_far() if line.startswith(prefix)]
+    return f"http://{lines[0].removeprefix(prefix)}" if lines else None
+
+
 @contextmanager
 def serving(path: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Gateway]:
     """Serves the file `path` within the block, which is entered once the gateway listens."""
@@ -182,11 +199,10 @@ def serving(path: Path, *arguments: str, environment: Mapping[str, str] | None =
     try:
         # The line may name several addresses; the first is enough for a client.
         address = said.wait_for(READY).removeprefix(READY).split(", ")[0]
-        metrics = [line for line in said.so_far() if line.startswith(METRICS)]
-        metrics_origin = f"http://{metrics[0].removeprefix(METRICS)}" if metrics else None
+        metrics, control = (_origin(said, prefix) for prefix in (METRICS, CONTROL))
         origin = f"http://{address}"
         with httpx.Client(base_url=origin, trust_env=False, timeout=PATIENCE_SECONDS) as client:
-            yield Gateway(process, path, said, access_log, origin, metrics_origin, client)
+            yield Gateway(process, path, said, access_log, origin, metrics, control, client)
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0, said.all()
         assert not [line for line in said.all() if "Traceback" in line or "panicked" in line], said.all()

@@ -113,7 +113,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 ) -> None:
     other = tmp_path / "other.pem"
     trustme.CA().cert_pem.write_to_path(other)
-    listen = {"gateway": {"listen": ["127.0.0.1:0"], "admin": None, "metrics": None}}
+    listen = {"gateway": {"listen": ["127.0.0.1:0"], "admin": None, "metrics": None, "control": None}}
     path = tmp_path / "toolway.yaml"
     path.write_text(json.dumps({**yaml.safe_load(article.read_text()), **listen}))
     with serving(

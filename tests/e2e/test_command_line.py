@@ -72,7 +72,7 @@ def test_from_a_document_to_a_call_with_init_import_and_serve(folder: Path, port
     text = (folder / "toolway.yaml").read_text()
     path = folder / "toolway.yaml"
     data = yaml.safe_load(text)
-    data["gateway"] = {"listen": ["127.0.0.1:0"], "admin": None, "metrics": None}
+    data["gateway"] = {"listen": ["127.0.0.1:0"], "admin": None, "metrics": None, "control": None}
     path.write_text(yaml.safe_dump(data))
     elsewhere = [
         argument

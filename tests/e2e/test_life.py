@@ -145,12 +145,17 @@ def test_a_file_that_is_missing_is_2_and_one_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("block", ["listen", "metrics"])
+@pytest.mark.parametrize("block", ["listen", "metrics", "control"])
 def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) -> None:
     path = tmp_path / "toolway.yaml"
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        addresses: dict[str, Any] = {"listen": ["127.0.0.1:0"], "metrics": None, "admin": None}
+        addresses: dict[str, Any] = {
+            "listen": ["127.0.0.1:0"],
+            "metrics": None,
+            "admin": None,
+            "control": None,
+        }
         addresses[block] = [address] if block == "listen" else address
         path.write_text(json.dumps({"gateway": addresses}))
         ran = run("serve", "-c", str(path))

@@ -94,7 +94,8 @@ def log() -> Iterator[Log]:
 
 def write(folder: Path, data: dict[str, Any]) -> Path:
     """Puts the configuration there as editors do: a new file in the place of the old."""
-    gateway = {"listen": ["127.0.0.1:0"], "workers": 1, "metrics": None, "admin": None, "access_log": None}
+    gateway = dict.fromkeys(("metrics", "control", "admin", "access_log"))
+    gateway |= {"listen": ["127.0.0.1:0"], "workers": 1}
     new = folder / "new"
     new.write_text(json.dumps({"gateway": gateway, **data}))
     return new.rename(folder / "toolway.yaml")

@@ -1,5 +1,6 @@
 //! The engine as its owner sees it: made from a snapshot, started, given new snapshots, drained.
 
+use crate::control::serve_control;
 use crate::exchange::Arrival;
 use crate::generation::{BuildError, Generation};
 use crate::mcp;
@@ -7,10 +8,11 @@ use crate::observe::{AccessLog, serve_metrics};
 use crate::server::{Shared, WorkerThread, bind, run_once};
 use crate::snapshot::{Gateway, Snapshot};
 use crate::state::State;
+use crate::upstream::{Orders, Upkeep};
 use ::http::HeaderMap;
 use arc_swap::ArcSwap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -20,6 +22,7 @@ use tokio::sync::watch;
 pub struct Engine {
     shared: Arc<Shared>,
     gateway: Gateway,
+    upkeep: Upkeep,
     life: Mutex<Life>,
 }
 
@@ -31,11 +34,13 @@ enum Life {
 
 struct Running {
     workers: Vec<WorkerThread>,
-    metrics_server: Option<thread::JoinHandle<()>>,
+    /// Those that serve metrics and control; they go on until all exchanges have ended.
+    aside: Vec<thread::JoinHandle<()>>,
     stop: watch::Sender<bool>,
-    stop_metrics: watch::Sender<bool>,
+    stop_aside: watch::Sender<bool>,
     listen: Vec<SocketAddr>,
     metrics: Option<SocketAddr>,
+    control: Option<SocketAddr>,
 }
 
 /// Why the engine does not start.
@@ -59,13 +64,18 @@ impl Engine {
                 return Err(BuildError { problems: vec![("/gateway/access_log".into(), why)] });
             }
         };
+        let upkeep = Upkeep::start(orders(&generation, false)).map_err(|error| {
+            let why = format!("the thread that resolves names cannot be started: {error}");
+            BuildError { problems: vec![(String::new(), why)] }
+        })?;
         let shared = Shared {
             generation: ArcSwap::from_pointee(generation),
             state,
             access_log,
             connections: AtomicUsize::new(0),
+            ready: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), gateway, life: Mutex::new(Life::Built) })
+        Ok(Self { shared: Arc::new(shared), gateway, upkeep, life: Mutex::new(Life::Built) })
     }
 
     /// Builds a snapshot and drops it.
@@ -89,14 +99,17 @@ impl Engine {
                 sockets.push(listener);
             }
         }
-        let metrics = self.gateway.metrics.as_deref().map(|address| bind(address, 1)).transpose()?;
-        let metrics = metrics.and_then(|mut listeners| listeners.pop());
-        let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+        let (metrics, metrics_address) = bind_one(self.gateway.metrics.as_deref())?;
+        let (control, control_address) = bind_one(self.gateway.control.as_deref())?;
         let (stop, stopped) = watch::channel(false);
-        let (stop_metrics, metrics_stopped) = watch::channel(false);
-        let metrics_server = metrics
-            .map(|listener| serve_metrics(listener, self.shared.clone(), metrics_stopped))
-            .transpose()?;
+        let (stop_aside, aside_stopped) = watch::channel(false);
+        let mut aside = Vec::new();
+        if let Some(listener) = metrics {
+            aside.push(serve_metrics(listener, self.shared.clone(), aside_stopped.clone())?);
+        }
+        if let Some(listener) = control {
+            aside.push(serve_control(listener, self.shared.clone(), aside_stopped)?);
+        }
         let workers: io::Result<Vec<_>> = sockets
             .into_iter()
             .enumerate()
@@ -104,12 +117,15 @@ impl Engine {
             .collect();
         *life = Life::Running(Running {
             workers: workers?,
-            metrics_server,
+            aside,
             stop,
-            stop_metrics,
+            stop_aside,
             listen,
             metrics: metrics_address,
+            control: control_address,
         });
+        self.upkeep.order(|orders| orders.probing = true);
+        self.shared.ready.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -129,20 +145,31 @@ impl Engine {
         }
     }
 
+    /// The address of the control listener.
+    pub fn control_address(&self) -> Option<SocketAddr> {
+        match &*self.life() {
+            Life::Running(running) => running.control,
+            Life::Built | Life::Drained => None,
+        }
+    }
+
     /// Swaps a snapshot in. Exchanges under way end on the one that they began with. Listeners, workers and the access
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
         let (_, generation) = Generation::from_json(snapshot, &self.shared.state)?;
+        let new = orders(&generation, false);
         self.shared.generation.store(Arc::new(generation));
+        self.upkeep.order(|orders| *orders = Orders { probing: orders.probing, ..new });
         Ok(())
     }
 
-    /// Stops accepting, and waits for open exchanges to end. Whether all did within `limit`; those that did not are
-    /// cut off when the process ends.
+    /// Turns readiness false, stops accepting, and waits for open exchanges to end. Whether all did within `limit`;
+    /// those that did not are cut off when the process ends.
     pub fn drain(&self, limit: Duration) -> bool {
         let Life::Running(running) = std::mem::replace(&mut *self.life(), Life::Drained) else {
             return true;
         };
+        self.shared.ready.store(false, Ordering::Release);
         let deadline = Instant::now().checked_add(limit);
         // Only fails where every worker has ended.
         let _ = running.stop.send(true);
@@ -158,8 +185,9 @@ impl Engine {
         if all_ended {
             running.workers.into_iter().for_each(WorkerThread::join);
         }
-        let _ = running.stop_metrics.send(true);
-        if let Some(server) = running.metrics_server {
+        self.upkeep.order(|orders| orders.probing = false);
+        let _ = running.stop_aside.send(true);
+        for server in running.aside {
             let _ = server.join();
         }
         if let Some(log) = &self.shared.access_log {
@@ -199,4 +227,14 @@ impl Engine {
         // The lock guards no invariant that a panic could break.
         self.life.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn orders(generation: &Generation, probing: bool) -> Orders {
+    Orders { upstreams: generation.upstreams.clone(), dns: generation.dns.clone(), probing }
+}
+
+fn bind_one(address: Option<&str>) -> io::Result<(Option<TcpListener>, Option<SocketAddr>)> {
+    let listener = address.map(|address| bind(address, 1)).transpose()?.and_then(|mut bound| bound.pop());
+    let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    Ok((listener, address))
 }

@@ -4,9 +4,9 @@
 use crate::mcp::McpApp;
 use crate::plugins::{BuildContext, Chain, Place};
 use crate::router::{Router, RouterBuilder};
-use crate::snapshot::{self, Limits, Snapshot};
+use crate::snapshot::{self, Dns, Limits, Snapshot};
 use crate::state::State;
-use crate::upstream::Upstream;
+use crate::upstream::{self, Upstream};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
@@ -20,6 +20,9 @@ pub struct Generation {
     pub routes: HashMap<Arc<str>, Arc<RouteEntry>>,
     pub global: Chain,
     pub apps: HashMap<Arc<str>, Arc<McpApp>>,
+    /// In the order of the snapshot.
+    pub upstreams: Arc<[Arc<Upstream>]>,
+    pub dns: Dns,
 }
 
 /// A route, ready to run.
@@ -126,6 +129,9 @@ impl Builder<'_> {
             global.push(self.chain(&rule.plugins, &place, &consumers, &format!("/global_rules/{index}")));
         }
         let upstreams = self.upstreams(snapshot);
+        if let Err(why) = upstream::name_servers(&snapshot.gateway.dns) {
+            self.problem("/gateway/dns/nameservers".to_owned(), why);
+        }
         let apps = self.apps(snapshot);
         let mut router = RouterBuilder::new();
         let mut routes = HashMap::with_capacity(snapshot.routes.len());
@@ -149,6 +155,8 @@ impl Builder<'_> {
             routes,
             global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),
             apps,
+            upstreams: snapshot.upstreams.iter().filter_map(|one| upstreams.get(&one.id).cloned()).collect(),
+            dns: snapshot.gateway.dns.clone(),
         }
     }
 
@@ -210,7 +218,7 @@ impl Builder<'_> {
     fn upstreams(&mut self, snapshot: &Snapshot) -> HashMap<String, Arc<Upstream>> {
         let mut upstreams = HashMap::with_capacity(snapshot.upstreams.len());
         for (index, definition) in snapshot.upstreams.iter().enumerate() {
-            match Upstream::build(definition) {
+            match Upstream::build(definition, self.state) {
                 Ok(upstream) => {
                     upstreams.insert(definition.id.clone(), Arc::new(upstream));
                 }

@@ -4,8 +4,9 @@
 //! The way of a request, module by module:
 //! [`server`] accepts it, [`exchange`] runs it ([`http`] checks it, [`router`] finds its route, [`plugins`] have their
 //! say, [`upstream`] or [`mcp`] answers it), [`observe`] records it. [`snapshot`] is the document, [`generation`] is it
-//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this.
+//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this; [`control`] tells how it is.
 
+pub mod control;
 pub mod error;
 pub mod exchange;
 pub mod generation;

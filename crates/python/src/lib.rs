@@ -39,6 +39,10 @@ impl Engine {
         self.0.metrics_address().map(|address| address.to_string())
     }
 
+    fn control_address(&self) -> Option<String> {
+        self.0.control_address().map(|address| address.to_string())
+    }
+
     fn apply(&self, python: Python<'_>, snapshot: &str) -> PyResult<()> {
         python.detach(|| self.0.apply(snapshot)).map_err(|error| refused(python, &error))
     }

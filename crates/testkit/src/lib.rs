@@ -1,14 +1,17 @@
-//! What the engine's tests speak HTTP/1.1 with: an upstream that follows a script and a client that sends raw bytes.
+//! What the engine's tests speak HTTP/1.1 with: an upstream that follows a script and a client that sends raw bytes;
+//! and a name server with a table.
 //!
 //! Both see exact bytes and share nothing with the engine, so that a fault of its parser cannot hide itself. Neither
 //! sleeps: an upstream that answers slowly waits to be told, and whatever waits for the network gives up after
 //! [`PATIENCE`], so that a fault fails a test instead of hanging it. For tests only: misuse panics.
 
 mod client;
+mod dns;
 mod message;
 mod upstream;
 
 pub use client::{RawClient, Response};
+pub use dns::{DnsAnswer, ScriptedResolver};
 pub use upstream::{Received, ScriptedUpstream, Step, closed_address};
 
 use std::future::Future;

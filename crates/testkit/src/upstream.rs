@@ -44,7 +44,7 @@ pub struct Received {
     pub bytes: Vec<u8>,
 }
 
-/// A listener on 127.0.0.1 whose answers are scripted; it ends when it is dropped.
+/// A listener on loopback whose answers are scripted; it ends when it is dropped.
 #[derive(Debug)]
 pub struct ScriptedUpstream {
     address: SocketAddr,
@@ -80,9 +80,17 @@ impl ScriptedUpstream {
     /// # Panics
     /// If the script is empty.
     pub async fn start(script: impl Into<Vec<Step>>) -> io::Result<Self> {
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0)), script).await
+    }
+
+    /// The same at a given address, such as that of one that was stopped.
+    ///
+    /// # Panics
+    /// If the script is empty.
+    pub async fn start_at(address: SocketAddr, script: impl Into<Vec<Step>>) -> io::Result<Self> {
         let script = script.into();
         assert!(!script.is_empty(), "a script needs at least one step");
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             script,
@@ -123,6 +131,14 @@ impl ScriptedUpstream {
     /// Lets one more piece of a [`Step::AnswerSlowly`] go, now or when it comes to it.
     pub fn release(&self) {
         self.shared.released.add_permits(1);
+    }
+
+    /// Stops listening and closes every connection; the address is free when this returns.
+    pub async fn stop(mut self) -> SocketAddr {
+        self.accepting.abort();
+        // An error is what aborting gives.
+        let _ = (&mut self.accepting).await;
+        self.address
     }
 
     async fn wait(&self, what: &str, is_reached: impl Fn(&Records) -> bool) -> io::Result<()> {

@@ -30,4 +30,6 @@ def serve(file: ConfigurationFile = DEFAULT_FILE, connect_to: ConnectTo = None) 
 
     if gateway.metrics_address is not None:
         errors().print(f"toolway: metrics on {gateway.metrics_address}")
+    if gateway.control_address is not None:
+        errors().print(f"toolway: control on {gateway.control_address}")
     raise typer.Exit(gateway.run_until_signal(announce))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolway.compile.draft import Draft
+    from toolway.config.models.checks import Checks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +57,16 @@ class Upstreams:
         if is_rewritten and settings.upstream_host is None:
             message = 'expected the field "upstream_host", since pass_host is rewrite'
             self._draft.problem("missing-field", message, pointer)
+        if settings.type == "chash" and settings.hash_on != "consumer" and settings.key is None:
+            message = 'expected the field "key", which names what chash hashes'
+            self._draft.problem("missing-field", message, pointer)
         addresses = settings.addresses()
         retries = len(addresses) - 1 if settings.retries is None else settings.retries
         pool = settings.keepalive_pool
         definition = {
             "id": identifier,
             "scheme": settings.scheme,
-            "nodes": [self._node(host, port, weight) for host, port, weight, _ in addresses],
+            "nodes": [self._node(*address) for address in addresses],
             "pass_host": settings.pass_host,
             "upstream_host": settings.upstream_host,
             "retries": retries,
@@ -73,6 +77,7 @@ class Upstreams:
                 "requests": pool.requests,
             },
             "tls_verify": settings.tls.verify,
+            **_balancing(settings),
         }
         return self._put(definition, pointer)
 
@@ -103,9 +108,51 @@ class Upstreams:
             self._draft.upstreams[index] = definition
         return identifier
 
-    def _node(self, host: str, port: int, weight: int) -> dict[str, Any]:
+    def _node(self, host: str, port: int, weight: int, priority: int) -> dict[str, Any]:
         instead = self._connect_to.get(f"{host}:{port}")
-        return {"host": host, "port": port, "weight": weight, "connect_to": instead}
+        node = {"host": host, "port": port, "weight": weight, "connect_to": instead}
+        return {**node, "priority": priority} if priority else node
+
+
+def _balancing(settings: UpstreamSettings) -> dict[str, Any]:
+    """What says how nodes are chosen and checked, where it is not what its absence means."""
+    fields: dict[str, Any] = {}
+    if settings.type == "chash":
+        fields["balance"] = {"chash": {"hash_on": settings.hash_on, "key": settings.key or ""}}
+    elif settings.type != "roundrobin":
+        fields["balance"] = settings.type
+    if settings.retry_timeout:
+        fields["retry_timeout_ms"] = max(1, round(settings.retry_timeout * 1000))
+    if settings.checks is not None:
+        fields["checks"] = _checks(settings.checks)
+    return fields
+
+
+def _checks(checks: Checks) -> dict[str, Any]:
+    active, passive = checks.active, checks.passive
+    return {
+        "active": {
+            "kind": active.type,
+            "timeout_ms": max(1, round(active.timeout * 1000)),
+            "concurrency": active.concurrency,
+            "http_path": active.http_path,
+            "host": active.host,
+            "port": active.port,
+            "req_headers": list(active.req_headers),
+            "tls_verify": active.https_verify_certificate,
+            "healthy_interval_ms": round(active.healthy.interval * 1000),
+            "unhealthy_interval_ms": round(active.unhealthy.interval * 1000),
+            "healthy": active.healthy.model_dump(exclude={"interval"}),
+            "unhealthy": active.unhealthy.model_dump(exclude={"interval"}),
+        },
+        "passive": {
+            "kind": passive.type,
+            "healthy": passive.healthy.model_dump(),
+            "unhealthy": passive.unhealthy.model_dump(),
+        }
+        if passive
+        else None,
+    }
 
 
 def _milliseconds(timeout: Timeout) -> dict[str, int]:

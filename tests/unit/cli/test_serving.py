@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 DEMO = str(files("toolway.demo"))
 KEY = "a-key-that-tests-use"
 ROUTE = """\
-gateway: {{listen: ["127.0.0.1:0"], admin: null, metrics: null}}
+gateway: {{listen: ["127.0.0.1:0"], admin: null, metrics: null, control: null}}
 routes:
   - uri: {uri}
     upstream: {{nodes: {{"{node}": 1}}}}
@@ -113,7 +113,9 @@ def test_serve_of_a_bad_file_is_2_and_of_a_taken_port_1(tmp_path: Path) -> None:
     assert bad.stderr.startswith(f"error: {path}:1:")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        path.write_text(f'gateway: {{listen: ["127.0.0.1:{port}"], admin: null, metrics: null}}\n')
+        path.write_text(
+            f'gateway: {{listen: ["127.0.0.1:{port}"], admin: null, metrics: null, control: null}}\n'
+        )
         taken = subprocess.run(command("serve", "-c", str(path)), capture_output=True, text=True)
     assert taken.returncode == 1
     assert taken.stderr.startswith("toolway: cannot listen: ")

@@ -7,6 +7,7 @@ use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
 use crate::plugins::Chain;
 use crate::server::Worker;
+use crate::upstream::NodeChoice;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use std::ops::{Deref, DerefMut};
@@ -25,6 +26,8 @@ pub struct Ending {
     generation: Arc<Generation>,
     /// The route's plugins with the consumer's, where the consumer has any.
     pub merged: Option<Rc<Chain>>,
+    /// The node that answered, which has the exchange under way until it ends.
+    pub choice: Option<NodeChoice>,
 }
 
 struct Watched {
@@ -34,7 +37,7 @@ struct Watched {
 
 impl Ending {
     pub fn new(record: Record, worker: Rc<Worker>, generation: Arc<Generation>) -> Self {
-        Self { record, worker, generation, merged: None }
+        Self { record, worker, generation, merged: None, choice: None }
     }
 
     /// Ties the end of the exchange to the end of its response's body.

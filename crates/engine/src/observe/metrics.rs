@@ -12,6 +12,8 @@ pub use series::Serial;
 pub use server::serve_metrics;
 
 use super::Record;
+use crate::control::resource;
+use crate::upstream::Upstream;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -30,6 +32,7 @@ pub struct Metrics {
     errors: Family<ErrorLabels, Counter>,
     tool_calls: Family<ToolLabels, Counter>,
     access_log_dropped: Counter,
+    upstreams: Family<UpstreamLabels, Gauge>,
 }
 
 /// Client connections by state. Those that nginx knows and the engine cannot tell (reading, writing, waiting) are left
@@ -63,6 +66,13 @@ struct NodeLabels {
     version: &'static str,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct UpstreamLabels {
+    name: String,
+    ip: Arc<str>,
+    port: u16,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
@@ -89,7 +99,10 @@ impl Default for Metrics {
         let help =
             "Lines that the access log lost, because it could not be written as fast as requests ended";
         registry.register("toolway_access_log_dropped", help, access_log_dropped.clone());
-        Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped }
+        let upstreams = Family::default();
+        let help = "Nodes of upstreams that have health checks: 1 where the node is well, 0 where it is down";
+        registry.register("apisix_upstream_status", help, Family::clone(&upstreams));
+        Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped, upstreams }
     }
 }
 
@@ -119,6 +132,18 @@ impl Metrics {
     pub fn measure(&self, record: &Record, serial: Serial, prefer_name: bool) {
         if !record.measured.replace(true) {
             self.families.measure(record, serial, prefer_name);
+        }
+    }
+
+    /// Takes over how the nodes of checked upstreams are now, in place of what was before.
+    pub fn set_upstreams(&self, upstreams: &[Arc<Upstream>]) {
+        self.upstreams.clear();
+        for upstream in upstreams.iter().filter(|upstream| upstream.definition.checks.is_some()) {
+            for member in &upstream.roster().members {
+                let name = resource(&upstream.definition.id);
+                let labels = UpstreamLabels { name, ip: member.ip.clone(), port: member.port };
+                self.upstreams.get_or_create(&labels).set(i64::from(member.state.health.is_up()));
+            }
         }
     }
 

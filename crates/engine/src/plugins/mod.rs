@@ -14,7 +14,7 @@ mod proxy_rewrite;
 mod request_id;
 #[cfg(test)]
 pub(crate) mod testing;
-mod variable;
+pub mod variable;
 
 pub use chain::Chain;
 

@@ -12,7 +12,7 @@ use http::request::Builder;
 use serde_json::{Value, json};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 /// A worker whose generation has the consumers alice (of the group staff), bob and guest, and one route.
 pub struct Bench {
@@ -45,6 +45,7 @@ impl Bench {
             state,
             access_log: None,
             connections: AtomicUsize::new(0),
+            ready: AtomicBool::new(false),
         };
         Self { worker: Worker::new(Arc::new(shared)), route: route.into() }
     }

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 use std::{io, thread};
 use tokio::runtime;
@@ -31,6 +31,8 @@ pub struct Shared {
     pub access_log: Option<AccessLog>,
     /// Client connections that are open.
     pub connections: AtomicUsize,
+    /// Whether new requests are wanted: from the end of the start to the beginning of the end.
+    pub ready: AtomicBool,
 }
 
 /// What an exchange finds at its worker.

@@ -12,11 +12,24 @@ pub struct Gateway {
     /// Address of the metrics listener, `host:port`; none: no metrics are served.
     #[serde(default)]
     pub metrics: Option<String>,
+    /// Address of the control listener (health of nodes, liveness, readiness), `host:port`; none: no such listener.
+    #[serde(default)]
+    pub control: Option<String>,
+    #[serde(default)]
+    pub dns: Dns,
     /// Where access log lines go: `stdout`, or the path of a file that is appended to; none: no access log.
     #[serde(default)]
     pub access_log: Option<String>,
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How names of nodes are resolved.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Name servers, `address` or `address:port`, asked in this order; empty: those of the system.
+    pub nameservers: Vec<String>,
 }
 
 /// Bounds on what a client may send and how slowly.

@@ -6,6 +6,7 @@
 //! Unknown fields are refused, so a snapshot never means less than it says.
 
 mod app;
+mod checks;
 mod consumer;
 mod gateway;
 mod route;
@@ -14,10 +15,11 @@ mod upstream;
 pub use app::{
     App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest,
 };
+pub use checks::{ActiveChecks, CheckKind, Checks, HealthySigns, PassiveChecks, UnhealthySigns};
 pub use consumer::{Consumer, Credential};
-pub use gateway::{Gateway, Limits};
+pub use gateway::{Dns, Gateway, Limits};
 pub use route::{Route, StaticResponse, Target};
-pub use upstream::{Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition};
+pub use upstream::{Balance, HashOn, Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition};
 
 use serde::{Deserialize, Serialize};
 

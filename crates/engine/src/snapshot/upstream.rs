@@ -1,5 +1,6 @@
 //! Upstreams: named sets of nodes, with how to choose one and how to speak to it.
 
+use super::Checks;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -7,8 +8,11 @@ use serde::{Deserialize, Serialize};
 pub struct UpstreamDefinition {
     pub id: String,
     pub scheme: Scheme,
-    /// Nodes for weighted round robin; a weight of 0 takes a node out.
+    /// A weight of 0 takes a node out.
     pub nodes: Vec<Node>,
+    /// How a node is chosen.
+    #[serde(default)]
+    pub balance: Balance,
     pub pass_host: PassHost,
     /// The Host sent upstream where `pass_host` is `rewrite`.
     #[serde(default)]
@@ -16,10 +20,47 @@ pub struct UpstreamDefinition {
     /// Further nodes tried where one fails before it answers, and the request is safe to repeat: nothing of it was
     /// sent, or its method is idempotent and its body still at hand.
     pub retries: u32,
+    /// Milliseconds after which no further node is tried; none: no such limit.
+    #[serde(default)]
+    pub retry_timeout_ms: Option<u64>,
     pub timeout: Timeouts,
     pub keepalive: Keepalive,
     /// Whether the upstream's certificate is checked, for `https`.
     pub tls_verify: bool,
+    /// How it is found out which nodes are well; none: all are taken to be.
+    #[serde(default)]
+    pub checks: Option<Checks>,
+}
+
+/// How a node is chosen among those of the highest priority that are available.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Balance {
+    /// Each as often as its weight says, smoothly.
+    #[default]
+    Roundrobin,
+    /// The same node for the same key, as long as there is that node.
+    Chash { hash_on: HashOn, key: String },
+    /// The one with the fewest requests under way for its weight.
+    LeastConn,
+    /// The faster of two that are drawn.
+    Ewma,
+}
+
+/// Where the text comes from that is hashed; `key` names the value.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HashOn {
+    /// A variable, without `$`.
+    Vars,
+    /// A header, by its name.
+    Header,
+    /// A cookie, by its name.
+    Cookie,
+    /// The name of the consumer; the key is without effect.
+    Consumer,
+    /// Text with variables in it, such as `$remote_addr$http_x_tenant`.
+    VarsCombinations,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -45,6 +86,9 @@ pub struct Node {
     pub host: String,
     pub port: u16,
     pub weight: u32,
+    /// Nodes of a lower priority are chosen only where none of a higher one is available.
+    #[serde(default)]
+    pub priority: i32,
     /// Where to connect instead of `host:port`: `host:port`, or `unix:/path`.
     #[serde(default)]
     pub connect_to: Option<String>,

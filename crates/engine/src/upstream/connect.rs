@@ -1,5 +1,6 @@
 //! New connections to nodes: TCP or Unix socket, and TLS where the scheme says so.
 
+use super::resolve::Address;
 use super::stream::Stream;
 use crate::error::{Kind, ProxyError};
 use crate::snapshot::{self, Scheme, UpstreamDefinition};
@@ -20,18 +21,17 @@ pub struct Node {
     pub host: HeaderValue,
     /// What connections are pooled by: all that tells one peer from another.
     pub pool_key: Arc<str>,
+    pub address: Address,
     server_name: Option<ServerName<'static>>,
-    address: Address,
-}
-
-#[derive(Clone)]
-enum Address {
-    Tcp(Arc<str>),
-    Unix(Arc<str>),
 }
 
 impl Node {
-    pub fn build(upstream: &UpstreamDefinition, node: &snapshot::Node) -> Result<Self, String> {
+    /// `node` of the snapshot at `address`, which is one of those that its name has.
+    pub fn build(
+        upstream: &UpstreamDefinition,
+        node: &snapshot::Node,
+        address: Address,
+    ) -> Result<Self, String> {
         let authority = if node.host.contains(':') && !node.host.starts_with('[') {
             format!("[{}]", node.host)
         } else {
@@ -41,14 +41,9 @@ impl Node {
         let standard = matches!((upstream.scheme, node.port), (Scheme::Http, 80) | (Scheme::Https, 443));
         let host = if standard { &authority } else { &label };
         let host = HeaderValue::from_str(host).map_err(|_| format!("{:?} is not a valid host", node.host))?;
-        let target = node.connect_to.as_deref().unwrap_or(&label);
-        let address = match target.strip_prefix("unix:") {
-            Some(_) if upstream.scheme == Scheme::Https => {
-                return Err("https over a Unix socket is not spoken; use the scheme http".to_owned());
-            }
-            Some(path) => Address::Unix(path.into()),
-            None => Address::Tcp(target.into()),
-        };
+        if upstream.scheme == Scheme::Https && matches!(address, Address::Unix(_)) {
+            return Err("https over a Unix socket is not spoken; use the scheme http".to_owned());
+        }
         let server_name = match upstream.scheme {
             Scheme::Http => None,
             Scheme::Https => {
@@ -61,7 +56,7 @@ impl Node {
             (Scheme::Https, true) => "https",
             (Scheme::Https, false) => "https-unverified",
         };
-        let pool_key = format!("{} {tls} {label} {target}", upstream.id).into();
+        let pool_key = format!("{} {tls} {label} {address}", upstream.id).into();
         Ok(Self { label: label.into(), host, pool_key, server_name, address })
     }
 }
@@ -71,14 +66,14 @@ pub async fn open(node: &Node, tls: Option<&Arc<ClientConfig>>) -> Result<Stream
     let failed =
         |kind| move |error: io::Error| ProxyError::before_sending(kind, format!("{}: {error}", node.label));
     let unreachable = failed(Kind::UpstreamUnreachable);
-    let address = match &node.address {
+    let addresses = match &node.address {
         Address::Unix(path) => {
             return UnixStream::connect(&**path).await.map(Stream::Unix).map_err(unreachable);
         }
-        Address::Tcp(address) => address,
+        address @ (Address::Tcp(_) | Address::Name(..)) => address.resolved().await.map_err(&unreachable)?,
     };
-    let stream = TcpStream::connect(&**address).await.map_err(unreachable)?;
-    stream.set_nodelay(true).map_err(unreachable)?;
+    let stream = TcpStream::connect(&*addresses).await.map_err(&unreachable)?;
+    stream.set_nodelay(true).map_err(&unreachable)?;
     let (Some(config), Some(name)) = (tls, &node.server_name) else { return Ok(Stream::Tcp(stream)) };
     let secured = TlsConnector::from(config.clone()).connect(name.clone(), stream).await;
     secured.map(|stream| Stream::Tls(Box::new(stream))).map_err(failed(Kind::UpstreamTls))

@@ -1,64 +1,132 @@
 //! The way to an upstream: choose a node, take or make a connection, send the request, hand back the response.
 //!
 //! [`send`] is called by the exchange when its plugins are done. Connections are pooled per worker ([`pool`]), nodes
-//! chosen by [`balance`], and [`h1`] speaks to them; every wait has an end.
+//! chosen by [`balance`] as [`attempts`] asks for them, and [`h1`] speaks to them; every wait has an end. Beside the
+//! exchanges, [`upkeep`] resolves names and probes nodes.
 
+mod attempts;
 mod balance;
 mod connect;
 mod h1;
+mod health;
+mod node_state;
 mod pool;
 mod prepare;
+mod resolve;
+mod roster;
 mod stream;
 mod tls;
 mod tunnel;
+mod upkeep;
 
+pub use attempts::NodeChoice;
+pub use health::Health;
+pub use node_state::UpstreamStates;
 pub use pool::Pool;
+pub use resolve::{Names, name_servers};
+pub use roster::{Member, Roster};
 pub use tunnel::Tunnel;
+pub use upkeep::{Orders, Upkeep};
 
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response, headers};
-use crate::snapshot::{Keepalive, PassHost, Scheme, Timeouts, UpstreamDefinition};
+use crate::snapshot::{
+    ActiveChecks, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
+};
+use crate::state::State;
 use ::http::header::{CONNECTION, UPGRADE};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, StatusCode};
-use balance::RoundRobin;
+use arc_swap::{ArcSwap, Guard};
+use attempts::Attempts;
+use balance::Balance;
 use connect::Node;
 use h1::{Connection, Receiving, Reply, Sending};
 use hyper::upgrade::OnUpgrade;
+use node_state::UpstreamState;
+use roster::Targets;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// An upstream, ready to be sent to.
 pub struct Upstream {
-    nodes: Vec<Node>,
-    balancer: RoundRobin,
+    pub definition: UpstreamDefinition,
+    targets: Targets,
+    /// Changes when the answer for a name of its nodes does.
+    roster: ArcSwap<Roster>,
+    balance: Balance,
+    state: Arc<UpstreamState>,
     pass_host: PassHost,
     upstream_host: Option<HeaderValue>,
     retries: u32,
+    retry_timeout: Option<Duration>,
     timeouts: Timeouts,
     keepalive: Keepalive,
     tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Upstream {
-    pub fn build(definition: &UpstreamDefinition) -> Result<Self, String> {
-        let nodes: Result<Vec<_>, _> =
-            definition.nodes.iter().map(|node| Node::build(definition, node)).collect();
+    /// Builds it from what is known now. Nodes that another generation has too keep their state in `state`.
+    pub fn build(definition: &UpstreamDefinition, state: &State) -> Result<Self, String> {
+        let balance = Balance::build(&definition.balance)?;
+        let targets = Targets::build(definition, &state.names)?;
+        let own = state.upstreams.of(&definition.id);
+        let roster = Roster::build(definition, &targets, &own, &balance)?;
         let host = definition.upstream_host.as_deref().map(HeaderValue::from_str).transpose();
+        health::probe::check(definition)?;
         Ok(Self {
-            nodes: nodes?,
-            balancer: RoundRobin::new(definition.nodes.iter().map(|node| node.weight)),
+            roster: ArcSwap::from_pointee(roster),
+            targets,
+            balance,
+            state: own,
             pass_host: definition.pass_host,
             upstream_host: host.map_err(|_| "upstream_host is not a valid Host".to_owned())?,
             retries: definition.retries,
+            retry_timeout: definition.retry_timeout_ms.map(Duration::from_millis),
             timeouts: definition.timeout,
             keepalive: definition.keepalive,
             tls: match definition.scheme {
                 Scheme::Http => None,
                 Scheme::Https => Some(tls::client_config(definition.tls_verify)?),
             },
+            definition: definition.clone(),
         })
+    }
+
+    /// The nodes as they are now.
+    pub fn roster(&self) -> Guard<Arc<Roster>> {
+        self.roster.load()
+    }
+
+    /// Takes over what has changed about its names.
+    pub fn refresh(&self) {
+        if self.roster().is_outdated(&self.targets)
+            // It could be built before, and nothing but addresses has changed.
+            && let Ok(roster) = Roster::build(&self.definition, &self.targets, &self.state, &self.balance)
+        {
+            self.roster.store(Arc::new(roster));
+        }
+    }
+
+    pub fn active_checks(&self) -> Option<&ActiveChecks> {
+        self.definition.checks.as_ref()?.active.as_ref()
+    }
+
+    pub fn passive_checks(&self) -> Option<&PassiveChecks> {
+        self.definition.checks.as_ref()?.passive.as_ref()
+    }
+
+    /// The next node among those `allowed`. Where none of these is well, one that is down is tried.
+    fn choose(&self, exchange: &Exchange, allowed: &dyn Fn(&Member) -> bool) -> Option<Arc<Member>> {
+        let roster = self.roster();
+        let pick = |usable: &dyn Fn(&Member) -> bool| {
+            let mut tiers = roster.tiers.iter();
+            tiers.find_map(|tier| self.balance.pick(tier, exchange, &self.state, usable)).cloned()
+        };
+        let is_up = |member: &Member| member.state.health.is_up() && allowed(member);
+        let up = if self.definition.checks.is_some() { pick(&is_up) } else { None };
+        up.or_else(|| pick(allowed))
     }
 }
 
@@ -72,24 +140,24 @@ pub async fn send(
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
     prepare::headers(exchange);
     let started = Instant::now();
-    let mut attempts = upstream.retries.saturating_add(1);
+    let mut attempts = Attempts::new(upstream);
+    let mut choice = attempts.first(exchange)?;
     let mut sending = None;
     let reply = loop {
-        let node = upstream.balancer.next().and_then(|index| upstream.nodes.get(index));
-        let node = node.ok_or_else(|| ProxyError::new(Kind::NoUpstreamNode, "every node has weight 0"))?;
-        exchange.record.upstream = Some(node.label.clone());
-        attempts -= 1;
-        match attempt(exchange, upstream, node, &uri, &mut sending).await {
+        exchange.record.upstream = Some(choice.node().label.clone());
+        match attempt(exchange, upstream, choice.node(), &uri, &mut sending).await {
             Ok(reply) => break reply,
-            Err(error) if error.retry && attempts > 0 => exchange.worker.report(&error),
             Err(error) => {
-                exchange.record.bytes_received = sending.map_or(0, |sending| sending.received);
-                return Err(error);
+                choice = attempts.next(exchange, choice, error).inspect_err(|_| {
+                    exchange.record.bytes_received = sending.as_ref().map_or(0, |sending| sending.received);
+                })?
             }
         }
     };
     exchange.record.bytes_received = reply.received;
     exchange.record.upstream_latency = Some(started.elapsed());
+    attempts.answered(&choice, reply.parts.status.as_u16());
+    exchange.record.choice = Some(choice);
     match reply.parts.status {
         StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
         _ => Ok(respond(exchange, reply, upstream)),

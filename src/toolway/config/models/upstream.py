@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from toolway.config.models.base import Identified, Model, matching, not_yet, refuse, split_address
+from toolway.config.models.checks import Checks
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
@@ -40,12 +41,6 @@ class UpstreamTls(Model):
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
 
 
-def _priority(value: int) -> int:
-    if value:
-        raise refuse("not-supported-yet", "a priority of nodes other than 0 is not supported yet")
-    return value
-
-
 class NodeEntry(Model):
     """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
 
@@ -54,7 +49,8 @@ class NodeEntry(Model):
     host: Annotated[str, matching(_HOST, _HOST_WORDS)]
     port: Annotated[int, Field(ge=1, le=65_535)] | None = None
     weight: Weight
-    priority: Annotated[int, AfterValidator(_priority)] = 0
+    priority: Annotated[int, Field(ge=-(2**31), lt=2**31)] = 0
+    """Nodes of a lower priority are used only where none of a higher one is available."""
 
 
 def _split_node(name: str) -> tuple[str, int | None] | None:
@@ -90,17 +86,16 @@ class UpstreamSettings(Model):
 
     not_supported: ClassVar = frozenset(
         {
-            "checks",
             "discovery_args",
             "discovery_type",
-            "hash_on",
-            "key",
-            "retry_timeout",
             "service_name",
         }
     )
 
-    type: Annotated[Literal["roundrobin"], not_yet("chash", "ewma", "least_conn")] = "roundrobin"
+    type: Literal["roundrobin", "chash", "least_conn", "ewma"] = "roundrobin"
+    hash_on: Literal["vars", "header", "cookie", "consumer", "vars_combinations"] = "vars"
+    key: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """What `chash` hashes, by name; required but with `hash_on: consumer`."""
     scheme: Annotated[Literal["http", "https"], not_yet("grpc", "grpcs", "tcp", "tls", "udp", "kafka")] = (
         "http"
     )
@@ -110,18 +105,20 @@ class UpstreamSettings(Model):
     timeout: Timeout = Timeout()
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Further nodes tried where one cannot be reached; by default all the others."""
+    retry_timeout: Annotated[float, Field(ge=0, le=86_400)] = 0
+    """Seconds after which no further node is tried; 0: no such limit."""
+    checks: Checks | None = None
     keepalive_pool: KeepalivePool = KeepalivePool()
     tls: UpstreamTls = UpstreamTls()
 
-    def addresses(self) -> list[tuple[str, int, int, str]]:
-        """Host, port, weight and position (the last part of the pointer) of each node."""
+    def addresses(self) -> list[tuple[str, int, int, int]]:
+        """Host, port, weight and priority of each node."""
         default = 443 if self.scheme == "https" else 80
         if isinstance(self.nodes, dict):
-            split = [(_split_node(name) or (name, None), weight, name) for name, weight in self.nodes.items()]
-            return [(host, port or default, weight, name) for (host, port), weight, name in split]
+            split = [(_split_node(name) or (name, None), weight) for name, weight in self.nodes.items()]
+            return [(host, port or default, weight, 0) for (host, port), weight in split]
         return [
-            (node.host.strip("[]"), node.port or default, node.weight, str(index))
-            for index, node in enumerate(self.nodes)
+            (node.host.strip("[]"), node.port or default, node.weight, node.priority) for node in self.nodes
         ]
 
 

@@ -1,0 +1,1 @@
+"""Benchmarks. They are no part of the package that is installed."""

@@ -1,0 +1,108 @@
+"""The row `apply`: one route among 10,000 changes while the server is under load.
+
+Told are the time from the change in the file to the first answer by the new route, and the requests of the
+load that failed meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import statistics
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from benches.load.figures import BUDGET_CONNECTIONS, Report, Single, check
+from benches.load.generators import parse_wrk
+from benches.load.installing import program
+from benches.load.processes import Server, ServerError, stop
+from benches.load.rows import APPLY, TOOLWAY, Ask
+from benches.load.run import answer, note
+from benches.load.servers import LOAD_CORE, PEERS, Peer, start, values
+from benches.load.templates import changing, write_file
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASK = Ask(path="/routes/5000/items")
+LIVE_MILLISECONDS = 50
+LONGEST_SECONDS = 60.0
+"""After which a change is given up."""
+SETTLE_SECONDS = 1.0
+
+
+def run_apply(changes: int, peers: frozenset[str], folder: Path, upstream: Server, report: Report) -> None:
+    """Measures `changes` changes of each server that can follow its file."""
+    for peer in PEERS.values():
+        if peer.name not in peers or not peer.can("apply"):
+            continue
+        note(f"apply: {peer.name}")
+        server = start(peer, "apply", f"apply-{peer.name}", folder, upstream)
+        try:
+            live, errors = _under_load(peer, server, changes, folder / f"apply-{peer.name}", upstream.port)
+        except ServerError as error:
+            report.not_measured[f"{APPLY}: {peer.name}"] = str(error)
+            continue
+        finally:
+            server.stop()
+        report.singles += [
+            Single(APPLY, peer.name, "change to live", live, "ms"),
+            Single(APPLY, peer.name, "failed requests", errors, ""),
+        ]
+        if peer.name == TOOLWAY:
+            report.checks += [
+                check(APPLY, "one route of 10,000 changed, to live", live, LIVE_MILLISECONDS, "ms"),
+                check(APPLY, "requests that failed meanwhile", errors, 0, ""),
+            ]
+
+
+def _under_load(
+    peer: Peer, server: Server, changes: int, folder: Path, upstream_port: int
+) -> tuple[float, int]:
+    """The median of the times to live in milliseconds, and the failed requests."""
+    _await(server, 0)
+    longest = int(changes * LONGEST_SECONDS) + 10
+    command = ["taskset", "-c", str(LOAD_CORE), program("wrk"), "--latency", "-t1", f"-c{BUDGET_CONNECTIONS}"]
+    command += [f"-d{longest}s", f"http://127.0.0.1:{server.port}{ASK.path}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as generator:
+        try:
+            times = [_change(peer, server, number + 1, folder, upstream_port) for number in range(changes)]
+            # wrk then stops and tells what it saw.
+            generator.send_signal(signal.SIGINT)
+            output = generator.communicate(timeout=40)[0].decode()
+        finally:
+            stop(generator)
+    # Requests that were under way when wrk stopped are no errors of the server.
+    return statistics.median(times), parse_wrk(re.sub(r"timeout \d+", "timeout 0", output)).errors
+
+
+def _change(peer: Peer, server: Server, number: int, folder: Path, upstream_port: int) -> float:
+    """Changes the route and waits until it is live: milliseconds."""
+    filled = values(server.port, upstream_port, folder, number)
+    files = changing(peer.name, "apply")
+    # A master process takes signals later than its new worker takes requests, and loses earlier ones.
+    time.sleep(SETTLE_SECONDS)
+    finish = [write_file(template, folder, filled) for template in files]
+    began = time.monotonic()
+    for put_in_place in finish:
+        put_in_place()
+    if peer.reload is not None:
+        server.signal(peer.reload)
+    return (_await(server, number) - began) * 1e3
+
+
+def _await(server: Server, number: int) -> float:
+    """When the route of a change answered first. Raises ServerError."""
+    ask = Ask(path=f"/changed/{number}")
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while (now := time.monotonic()) < deadline:
+        try:
+            if answer(server.port, ask)[0] == 200:
+                return time.monotonic()
+        except ServerError:
+            # A server that is reloading may drop a connection; the load counts that.
+            time.sleep(0.001)
+            continue
+        time.sleep(max(0.0, 0.002 - (time.monotonic() - now)))
+    raise ServerError(f"the change was not live after {LONGEST_SECONDS:g} s\n{server.said()}")
