@@ -14,6 +14,7 @@ mod endpoint;
 mod era;
 mod listing;
 mod message;
+mod metered;
 mod origin;
 mod outcome;
 mod request;
