@@ -14,6 +14,10 @@ pub fn bind(address: &str, count: usize) -> io::Result<Vec<TcpListener>> {
     let wanted = address.to_socket_addrs().map_err(named)?.next();
     let wanted = wanted.ok_or_else(|| named(io::Error::other("the name has no address")))?;
     let shared = count > 1;
+    if shared && wanted.port() != 0 {
+        // Sockets that share their port would also share it with a gateway that runs already. This one does not.
+        open(wanted, false).map_err(named)?;
+    }
     let first = open(wanted, shared).map_err(named)?;
     let taken = first.local_addr()?;
     let mut listeners = vec![first];
