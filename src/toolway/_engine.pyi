@@ -23,6 +23,8 @@ class Engine:
         """The bound address of the control listener."""
     def apply(self, snapshot: str) -> None:
         """Swaps `snapshot` in for all workers at once. Raises EngineError, and then nothing has changed."""
+    def reopen_logs(self) -> None:
+        """Opens the access log's file anew. Raises OSError where it cannot, and then the old one goes on."""
     def drain(self, timeout: float) -> bool:
         """Stops accepting, waits at most `timeout` seconds for exchanges to end. Whether all did."""
     def call(self, app: str, tool: str, arguments: str, headers: list[tuple[str, str]]) -> str:

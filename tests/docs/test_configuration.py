@@ -38,7 +38,7 @@ from toolway.config.models.checks import (
     PassiveUnhealthy,
 )
 from toolway.config.models.consumer import Credential, KeyAuthCredential
-from toolway.config.models.gateway import Dns
+from toolway.config.models.gateway import Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -51,6 +51,8 @@ PAGE = DOCS / "configuration.md"
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
     Dns: "dns",
+    Limits: "limits",
+    PathRules: "path",
     Api: "apis",
     OperationSettings: "operations of an api",
     OperationTool: "tool",

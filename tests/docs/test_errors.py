@@ -130,6 +130,8 @@ def test_statuses_of_the_error_header_are_those_of_the_engine() -> None:
         "NOT_FOUND": "404",
         "NOT_IMPLEMENTED": "501",
         "PAYLOAD_TOO_LARGE": "413",
+        "REQUEST_TIMEOUT": "408",
+        "URI_TOO_LONG": "414",
         "SERVICE_UNAVAILABLE": "503",
         "BAD_GATEWAY": "502",
         "GATEWAY_TIMEOUT": "504",

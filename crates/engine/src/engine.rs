@@ -163,6 +163,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Opens the access log's file anew, after it was moved away. The error is that of opening it; the old file is then
+    /// written on.
+    pub fn reopen_logs(&self) -> io::Result<()> {
+        self.shared.access_log.as_ref().map_or(Ok(()), AccessLog::reopen)
+    }
+
     /// Turns readiness false, stops accepting, and waits for open exchanges to end. Whether all did within `limit`;
     /// those that did not are cut off when the process ends.
     pub fn drain(&self, limit: Duration) -> bool {

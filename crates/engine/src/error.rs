@@ -2,6 +2,7 @@
 
 use crate::http::framing::FramingError;
 use crate::http::path::PathError;
+use crate::http::received::BodyFault;
 use crate::http::{Body, Response};
 use ::http::{HeaderValue, StatusCode, header};
 
@@ -15,6 +16,8 @@ pub enum Kind {
     BadRequest,
     RouteNotFound,
     BodyTooLarge,
+    BodyTimeout,
+    UriTooLong,
     NoUpstreamNode,
     UpstreamUnreachable,
     UpstreamClosed,
@@ -58,6 +61,8 @@ impl Kind {
             Kind::BadRequest => "bad_request",
             Kind::RouteNotFound => "route_not_found",
             Kind::BodyTooLarge => "body_too_large",
+            Kind::BodyTimeout => "body_timeout",
+            Kind::UriTooLong => "uri_too_long",
             Kind::NoUpstreamNode => "no_upstream_node",
             Kind::UpstreamUnreachable => "upstream_unreachable",
             Kind::UpstreamClosed => "upstream_closed",
@@ -76,6 +81,8 @@ impl Kind {
             Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Kind::UriTooLong => StatusCode::URI_TOO_LONG,
             Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
                 StatusCode::BAD_GATEWAY
@@ -89,6 +96,8 @@ impl Kind {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::BodyTooLarge => "The request body is too large",
+            Kind::BodyTimeout => "The request body did not come in time",
+            Kind::UriTooLong => "The request's path and query are too long",
             Kind::NoUpstreamNode => "The upstream has no node to send to",
             Kind::UpstreamUnreachable => "The upstream could not be reached",
             Kind::UpstreamClosed => "The upstream closed the connection before it answered",
@@ -112,6 +121,16 @@ impl ProxyError {
         Self { kind, detail: detail.into(), retry: true }
     }
 
+    /// What is wrong with a client's body that broke off.
+    pub fn of_client_body(error: &(dyn std::error::Error + 'static)) -> Self {
+        let kind = match error.downcast_ref() {
+            Some(BodyFault::TooLarge(_)) => Kind::BodyTooLarge,
+            Some(BodyFault::Stalled(_)) => Kind::BodyTimeout,
+            None => Kind::ClientClosed,
+        };
+        Self::new(kind, error.to_string())
+    }
+
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
     pub fn response(&self) -> Response {
         let text = match self.kind {
@@ -122,8 +141,8 @@ impl ProxyError {
         };
         let mut response = error_response(self.kind.status(), &text);
         response.headers_mut().insert(CODE_HEADER, HeaderValue::from_static(self.kind.code()));
-        if let Kind::Framing(_) = self.kind {
-            // What follows on this connection cannot be trusted.
+        if matches!(self.kind, Kind::Framing(_) | Kind::BodyTooLarge | Kind::BodyTimeout) {
+            // What follows on this connection cannot be trusted, or is a body that nobody reads.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -3,6 +3,8 @@
 
 use crate::error::{Kind, ProxyError};
 use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
+use crate::http::forwarded::Forwarded;
+use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
@@ -11,17 +13,22 @@ use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use http_body::Body as _;
 use smallvec::SmallVec;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 mod ending;
+mod inspection;
 mod query;
+mod routing;
 #[cfg(test)]
 mod testing;
 
 pub use ending::Ending;
+pub use inspection::Inspected;
 
 /// How a request came to the exchange.
 #[derive(Clone)]
@@ -64,11 +71,15 @@ pub struct Exchange {
     pub worker: Rc<Worker>,
     pub generation: Arc<Generation>,
     pub arrival: Arrival,
+    /// What a trusted peer says of the request; the client's address and scheme are then in `arrival` already.
+    pub forwarded: Option<Box<Forwarded>>,
     /// Method, URI and headers. Changes to method, query and headers go upstream; the path stays the client's.
     pub request: request::Parts,
     pub body: Body,
     /// The normalised path, without query. Routing, plugins and upstream see this one.
     pub path: String,
+    /// Set where a route that could match looks at the body.
+    pub inspected: Option<Inspected>,
     pub route: Option<Arc<RouteEntry>>,
     pub identity: Option<Identity>,
     pub rewrite: Rewrite,
@@ -132,9 +143,11 @@ impl Exchange {
             worker: worker.clone(),
             generation,
             arrival,
+            forwarded: None,
             request,
             body,
             path: String::new(),
+            inspected: None,
             route: None,
             identity: None,
             rewrite: Rewrite::default(),
@@ -152,7 +165,7 @@ impl Exchange {
     async fn answer(&mut self) -> Result<Response, ProxyError> {
         self.check()?;
         let generation = self.generation.clone();
-        self.route = self.find_route(&generation);
+        self.route = self.find_route(&generation).await?;
         self.record.route.clone_from(&self.route);
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
@@ -195,23 +208,64 @@ impl Exchange {
     /// What is refused before anything of the request is trusted, and what a client may not say.
     fn check(&mut self) -> Result<(), ProxyError> {
         framing::check(&self.request)?;
-        let path = path::normalise(self.request.uri.path())?;
+        self.check_sizes()?;
+        let path = path::normalise_by(self.request.uri.path(), self.generation.path)?;
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
         self.record.host = self.host().to_owned();
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
         headers::strip_identity(&mut self.request.headers);
+        self.believe();
         Ok(())
     }
 
-    fn find_route(&self, generation: &Generation) -> Option<Arc<RouteEntry>> {
-        if let Some(call) = &self.arrival.tool {
-            return Some(call.route.clone());
+    /// Whether URI and body are within the limits, as far as the head tells; the rest of the body is watched.
+    fn check_sizes(&mut self) -> Result<(), ProxyError> {
+        let limits = &self.generation.limits;
+        let uri = self.request.uri.path_and_query().map_or(0, |uri| uri.as_str().len());
+        if uri > limits.uri_bytes {
+            let why = format!("the URI has {uri} bytes, and may have {}", limits.uri_bytes);
+            return Err(ProxyError::new(Kind::UriTooLong, why));
         }
-        let method = &self.request.method;
-        let accept = |route: &Arc<RouteEntry>| route.methods.is_empty() || route.methods.contains(method);
-        generation.router.find(self.host(), &self.path, accept).cloned()
+        // The body of a tool call is not a client's, and was made from a message that was within its limit.
+        if self.arrival.tool.is_some() {
+            return Ok(());
+        }
+        if let Some(limit) = limits.body_bytes.filter(|limit| self.body.size_hint().lower() > *limit) {
+            return Err(ProxyError::of_client_body(&BodyFault::TooLarge(limit)));
+        }
+        let patience = Duration::from_millis(limits.body_timeout_ms);
+        let body = std::mem::replace(&mut self.body, Body::Empty);
+        self.body = Received::within(body, limits.body_bytes, patience);
+        Ok(())
+    }
+
+    /// Takes from a trusted peer for whom it speaks. Headers of a tool call are made from its arguments.
+    fn believe(&mut self) {
+        if self.arrival.tool.is_some() {
+            return;
+        }
+        let peer = self.arrival.client.ip();
+        let Some(said) = Forwarded::read(&self.request.headers, peer, &self.generation.trusted) else {
+            return;
+        };
+        self.arrival.scheme = said.scheme.unwrap_or(self.arrival.scheme);
+        if let Some(client) = said.client().filter(|client| *client != peer.to_canonical()) {
+            self.arrival.client = SocketAddr::new(client, 0);
+            self.record.client = client;
+        }
+        self.forwarded = Some(Box::new(said));
+    }
+
+    /// Makes `client` the address that plugins, the upstream and the record see.
+    pub fn set_client(&mut self, client: IpAddr) {
+        self.arrival.client = SocketAddr::new(client, 0);
+        self.record.client = client;
+        if let Some(forwarded) = &mut self.forwarded {
+            // The way from this client is not known.
+            forwarded.chain.clear();
+        }
     }
 
     /// The host that the client named, without port.

@@ -10,19 +10,23 @@ pub mod control;
 pub mod error;
 pub mod exchange;
 pub mod generation;
+pub mod graphql;
 pub mod http;
 pub mod mcp;
 pub mod observe;
 mod patience;
 pub mod plugins;
+pub mod predicate;
 pub mod router;
 pub mod server;
 pub mod snapshot;
 pub mod state;
 pub mod upstream;
+pub mod variable;
 
 mod engine;
 mod near;
+mod network;
 
 pub use engine::{Engine, StartError};
 pub use generation::BuildError;

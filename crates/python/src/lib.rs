@@ -47,6 +47,10 @@ impl Engine {
         python.detach(|| self.0.apply(snapshot)).map_err(|error| refused(python, &error))
     }
 
+    fn reopen_logs(&self, python: Python<'_>) -> PyResult<()> {
+        python.detach(|| self.0.reopen_logs()).map_err(|error| PyOSError::new_err(error.to_string()))
+    }
+
     fn drain(&self, python: Python<'_>, timeout: f64) -> PyResult<bool> {
         let limit =
             Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;

@@ -40,6 +40,8 @@ def _same(match: re.Match[str]) -> str:
 def _is_clash(winner: dict[str, Any], loser: dict[str, Any]) -> bool:
     if _origin(winner) == _origin(loser) == "user":
         return False
+    if winner.get("vars") or winner.get("remote_addrs"):
+        return False  # Who asks for more than the pattern leaves the rest on purpose.
     if _origin(winner) == _origin(loser) == "app":
         return bool(set(winner["hosts"]) & set(loser["hosts"]))
     return _overlap_of_methods(winner, loser) and _overlap_of_hosts(winner["hosts"], loser["hosts"])

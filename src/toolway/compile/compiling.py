@@ -18,6 +18,7 @@ from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
+from toolway.config.models.gateway import Limits
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
 VERSION = 1
 """The version of the snapshot's format."""
-
-_LIMITS = {"head_bytes": 65_536, "headers": 100, "head_timeout_ms": 30_000, "mcp_body_bytes": 4_194_304}
 
 
 def compile(  # noqa: A001  # The word of the design for this step.
@@ -73,6 +72,20 @@ def compile(  # noqa: A001  # The word of the design for this step.
     return Compiled(configuration.source, _document(draft, cores), tuple(warnings), tuple(views), places)
 
 
+def _limits(limits: Limits) -> dict[str, Any]:
+    """The limits in the engine's units; what the file does not set is left to the engine's defaults."""
+    found: dict[str, Any] = {
+        "head_bytes": limits.head_bytes,
+        "headers": limits.headers,
+        "head_timeout_ms": round(limits.head_timeout * 1000),
+        "mcp_body_bytes": limits.mcp_body_bytes,
+    }
+    found |= limits.model_dump(include={"uri_bytes", "body_bytes", "match_body_bytes"}, exclude_defaults=True)
+    if limits.body_timeout != Limits.model_fields["body_timeout"].default:
+        found["body_timeout_ms"] = round(limits.body_timeout * 1000)
+    return found
+
+
 def _document(draft: Draft, cores: int) -> dict[str, Any]:
     settings = draft.configuration.gateway
     access_log = settings.access_log
@@ -86,7 +99,8 @@ def _document(draft: Draft, cores: int) -> dict[str, Any]:
             "metrics": settings.metrics,
             "control": settings.control,
             "access_log": access_log,
-            "limits": dict(_LIMITS),
+            **settings.set_values(),
+            "limits": _limits(settings.limits),
             **({"dns": {"nameservers": list(settings.dns.nameservers)}} if settings.dns.nameservers else {}),
         },
         "upstreams": draft.upstreams,

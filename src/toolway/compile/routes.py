@@ -39,6 +39,7 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
             "hosts": list(hosts),
             "methods": list(dict.fromkeys(route.methods)),
             "priority": route.priority,
+            **route.predicates(),
             "service": service.id if service else None,
             "api": None,
             "operation": None,
@@ -59,6 +60,8 @@ def _fields(route: Route, service: Service | None) -> dict[str, str]:
     uris = {f"/uris/{at}": f"{route.pointer}/uris/{at}" for at in range(len(route.uris or ()))}
     if route.uri is not None:
         uris = {"/uris": f"{route.pointer}/uri"}
+    if route.remote_addr is not None:
+        uris["/remote_addrs"] = f"{route.pointer}/remote_addr"
     if route.host is not None:
         return {**uris, "/hosts": f"{route.pointer}/host"}
     if route.hosts is None and service is not None:

@@ -39,6 +39,7 @@ CODES = MappingProxyType(
         "unknown-reference": "An id that no resource has.",
         "unmatched-operation": "A pattern matches no operation of the api.",
         "unmatched-selection": "A pattern of an app selects or removes no operation of any api.",
+        "wrong-expression": "An expression in `vars` that cannot be read.",
         "wrong-type": "A value of another type than the field takes.",
         "wrong-value": "A value of the right type that the field does not take.",
         "yaml-duplicate-key": "A mapping has the same key twice.",

@@ -101,6 +101,7 @@ def _exclusive(source: Source, resource: Resource) -> Iterator[Problem]:
         return
     yield from _both(source, resource, "host", "hosts")
     yield from _both(source, resource, "uri", "uris")
+    yield from _both(source, resource, "remote_addr", "remote_addrs")
     if resource.uri is None and resource.uris is None:
         message = 'expected the field "uri" or "uris"'
         yield source.problem("missing-field", message, resource.pointer)

@@ -167,6 +167,11 @@ fn is_length(value: &HeaderValue) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u64>().is_ok()
 }
 
+/// Whether the text is a host with an optional port.
+pub fn is_authority(text: &str) -> bool {
+    host_of(text).is_some()
+}
+
 /// The host of `name`, `name:port`, `[address]` or `[address]:port`; `None` for anything else.
 ///
 /// Stricter than RFC 3986: no user, no percent-encoding, no characters that DNS names do not have, no empty port.

@@ -1,14 +1,12 @@
 //! What may pass from one hop to the next, and what only the gateway may say about a client.
 //!
-//! The exchange calls [`strip_identity`] before any plugin runs, and [`strip_hop_by_hop`] and [`set_forwarded`] on
-//! the request that goes to the upstream; responses pass [`strip_hop_by_hop`] on their way back. Framing (RFC 9112)
-//! is hyper's: a forwarded message gets its own Content-Length or Transfer-Encoding.
+//! The exchange calls [`strip_identity`] before any plugin runs, and [`strip_hop_by_hop`] on the request that goes to the
+//! upstream, where [`super::forwarded`] then says who is calling; responses pass [`strip_hop_by_hop`] on their way back.
+//! Framing (RFC 9112) is hyper's: a forwarded message gets its own Content-Length or Transfer-Encoding.
 
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};
 use smallvec::SmallVec;
-use std::io::{Cursor, Write};
-use std::net::IpAddr;
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
@@ -44,7 +42,7 @@ static IDENTITY: [HeaderName; 4] =
     [CONSUMER_USERNAME, CONSUMER_CUSTOM_ID, CREDENTIAL_IDENTIFIER, CONSUMER_GROUP_ID];
 
 /// Where the gateway says that a request came from.
-static FORWARDED: [HeaderName; 6] =
+pub(super) static FORWARDED: [HeaderName; 6] =
     [X_FORWARDED_FOR, X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_PORT, X_REAL_IP, header::FORWARDED];
 
 /// What Connection may not name: taking these off in the gateway would change what a message means or who sent it.
@@ -128,50 +126,8 @@ pub fn strip_identity(headers: &mut HeaderMap) {
     strip_shadows(headers, &IDENTITY);
 }
 
-/// Says where a request came from, in place of anything that the client said about it.
-///
-/// `client` is the peer's address, `scheme` and `port` are those of the listener, `host` is the Host that the client
-/// sent. No peer is trusted to speak for another: X-Forwarded-For has one address, Forwarded (RFC 7239) goes.
-pub fn set_forwarded(
-    headers: &mut HeaderMap,
-    client: IpAddr,
-    scheme: &str,
-    host: Option<&HeaderValue>,
-    port: u16,
-) {
-    let client = address(client);
-    let scheme = match scheme {
-        "http" => Some(HeaderValue::from_static("http")),
-        "https" => Some(HeaderValue::from_static("https")),
-        other => HeaderValue::from_str(other).ok(),
-    };
-    set(headers, X_REAL_IP, client.clone());
-    set(headers, X_FORWARDED_FOR, client);
-    set(headers, X_FORWARDED_PROTO, scheme);
-    set(headers, X_FORWARDED_HOST, host.cloned());
-    set(headers, X_FORWARDED_PORT, Some(HeaderValue::from(port)));
-    headers.remove(header::FORWARDED);
-    strip_shadows(headers, &FORWARDED);
-}
-
-/// An address as text; an IPv4 client of a dual-stack listener is known by its IPv4 address.
-fn address(client: IpAddr) -> Option<HeaderValue> {
-    // The longest address has 45 bytes.
-    let mut text = Cursor::new([0u8; 48]);
-    write!(text, "{}", client.to_canonical()).ok()?;
-    let length = usize::try_from(text.position()).ok()?;
-    HeaderValue::from_bytes(text.get_ref().get(..length)?).ok()
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
-    match value {
-        Some(value) => drop(headers.insert(name, value)),
-        None => drop(headers.remove(name)),
-    }
-}
-
 /// Removes names that differ from one of `names` only by `_` for `-`: CGI, and WSGI after it, cannot tell them apart.
-fn strip_shadows(headers: &mut HeaderMap, names: &[HeaderName]) {
+pub(super) fn strip_shadows(headers: &mut HeaderMap, names: &[HeaderName]) {
     let mut shadows: SmallVec<[HeaderName; 2]> = SmallVec::new();
     for name in headers.keys().filter(|name| name.as_str().contains('_')) {
         if names.iter().any(|own| is_shadow(name.as_str(), own.as_str())) {
@@ -283,39 +239,5 @@ mod tests {
         ]);
         strip_identity(&mut headers);
         assert_eq!(lines(&headers), [("x_consumer_colour", "red")]);
-    }
-
-    #[test]
-    fn says_where_a_request_came_from_whatever_the_client_said() {
-        let mut headers = headers(&[
-            ("x-forwarded-for", "10.0.0.1"),
-            ("x-forwarded-for", "10.0.0.2"),
-            ("x_forwarded_for", "10.0.0.3"),
-            ("x-forwarded-proto", "https"),
-            ("x-forwarded-host", "evil.test"),
-            ("x-forwarded-port", "1"),
-            ("x-real-ip", "10.0.0.4"),
-            ("forwarded", "for=10.0.0.5"),
-        ]);
-        let host = HeaderValue::from_static("a.test:9080");
-        set_forwarded(&mut headers, "::ffff:192.0.2.7".parse().unwrap(), "http", Some(&host), 9080);
-        assert_eq!(
-            lines(&headers),
-            [
-                ("x-forwarded-for", "192.0.2.7"),
-                ("x-forwarded-host", "a.test:9080"),
-                ("x-forwarded-port", "9080"),
-                ("x-forwarded-proto", "http"),
-                ("x-real-ip", "192.0.2.7"),
-            ]
-        );
-    }
-
-    #[test]
-    fn says_nothing_about_a_host_that_was_not_sent() {
-        let mut headers = headers(&[("x-forwarded-host", "evil.test")]);
-        set_forwarded(&mut headers, "2001:db8::1".parse().unwrap(), "https", None, 443);
-        assert_eq!(headers.get(X_FORWARDED_HOST), None);
-        assert_eq!(headers.get(X_FORWARDED_FOR), Some(&HeaderValue::from_static("2001:db8::1")));
     }
 }

@@ -1,9 +1,11 @@
 //! The message: bodies, framing, headers and paths, as they are checked before anything is trusted.
 
 pub mod body;
+pub mod forwarded;
 pub mod framing;
 pub mod headers;
 pub mod path;
+pub mod received;
 
 pub use body::{Body, BoxError};
 

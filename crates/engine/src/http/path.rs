@@ -6,6 +6,7 @@
 //! move segments after the router has looked. What would become a dot segment in an upstream that does decode them,
 //! or that reads `..;x` as `..`, is refused.
 
+use crate::snapshot::{DoubledSlashes, EncodedSlashes, PathRules};
 use std::borrow::Cow;
 
 /// Why a path is refused. Each answers 400.
@@ -21,6 +22,8 @@ pub enum PathError {
     Percent,
     #[error("the path has a \"?\" or \"#\"; write a literal one as %3F or %23")]
     Delimiter,
+    #[error("the path has an encoded slash (%2F), which is not served here")]
+    EncodedSlash,
     #[error("the path hides a dot segment behind an encoded slash, an encoded backslash or a \";\"")]
     HiddenDotSegment,
 }
@@ -34,6 +37,7 @@ impl PathError {
             Self::Nul => "path_encoded_nul",
             Self::Percent => "path_invalid_percent_encoding",
             Self::Delimiter => "path_delimiter",
+            Self::EncodedSlash => "path_encoded_slash",
             Self::HiddenDotSegment => "path_hidden_dot_segment",
         }
     }
@@ -117,6 +121,34 @@ pub fn normalise(path: &str) -> Result<Cow<'_, str>, PathError> {
         }
     }
     if has_dot_segment { Ok(Cow::Owned(remove_dot_segments(&spelled))) } else { Ok(spelled) }
+}
+
+/// The path in its one spelling, by the rules that the configuration chooses. Doubled slashes are merged before dot
+/// segments are removed, as nginx does.
+///
+/// # Errors
+/// As [`normalise`], and an encoded slash where the rules refuse it.
+pub fn normalise_by(path: &str, rules: PathRules) -> Result<Cow<'_, str>, PathError> {
+    let normal = match rules.doubled_slashes {
+        DoubledSlashes::Merge if path.contains("//") => {
+            Cow::Owned(normalise(&merge_slashes(path))?.into_owned())
+        }
+        _ => normalise(path)?,
+    };
+    if rules.encoded_slashes == EncodedSlashes::Refuse && normal.contains("%2F") {
+        return Err(PathError::EncodedSlash);
+    }
+    Ok(normal)
+}
+
+fn merge_slashes(path: &str) -> String {
+    let mut merged = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if letter != '/' || !merged.ends_with('/') {
+            merged.push(letter);
+        }
+    }
+    merged
 }
 
 /// A piece of a path in the same spelling, without looking at segments; for the literal text of route patterns.
@@ -268,6 +300,24 @@ mod tests {
         ] {
             assert_eq!(normalise(given), Err(expected), "{given:?}");
         }
+    }
+
+    #[test]
+    fn merges_doubled_slashes_where_the_rules_say_so() {
+        let rules = PathRules { doubled_slashes: DoubledSlashes::Merge, ..PathRules::default() };
+        for (given, expected) in
+            [("/a//b///c", "/a/b/c"), ("//", "/"), ("/a//../b", "/b"), ("/a/%2F/b", "/a/%2F/b"), ("*", "*")]
+        {
+            assert_eq!(normalise_by(given, rules).as_deref(), Ok(expected), "{given}");
+        }
+        assert_eq!(normalise_by("/a//b", PathRules::default()).as_deref(), Ok("/a//b"));
+    }
+
+    #[test]
+    fn refuses_an_encoded_slash_where_the_rules_say_so() {
+        let rules = PathRules { encoded_slashes: EncodedSlashes::Refuse, ..PathRules::default() };
+        assert_eq!(normalise_by("/a%2fb", rules), Err(PathError::EncodedSlash));
+        assert_eq!(normalise_by("/a%252fb", rules).as_deref(), Ok("/a%252fb"));
     }
 
     #[test]

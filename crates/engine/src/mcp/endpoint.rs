@@ -176,7 +176,7 @@ async fn body(exchange: &mut Exchange) -> Result<Bytes, ProxyError> {
     }
     let mut bytes = Vec::with_capacity(announced);
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| ProxyError::new(Kind::ClientClosed, error.to_string()))?;
+        let frame = frame.map_err(|error| ProxyError::of_client_body(error.as_ref()))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
             return Err(too_large());

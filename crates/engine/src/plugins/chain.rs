@@ -1,6 +1,6 @@
 //! A chain: the plugins of one place in the order in which they run, and how a consumer's plugins join a route's.
 
-use super::{BuildContext, Entry, Flow, Phase, Place, Plugin};
+use super::{BuildContext, Entry, Flow, Phase, Place, Plugin, Problem};
 use crate::exchange::Exchange;
 use crate::http::Response;
 use crate::observe::Record;
@@ -32,17 +32,17 @@ impl Chain {
     pub fn build(
         configs: &PluginConfigs,
         context: &BuildContext<'_>,
-        problem: &mut impl FnMut(&str, String),
+        problem: &mut impl FnMut(&str, Problem),
     ) -> Self {
         let mut chain = Self::default();
         for (name, config) in configs {
             let Some(entry) = Entry::find(name) else {
-                problem(name, format!("there is no plugin {name:?}"));
+                problem(name, format!("there is no plugin {name:?}").into());
                 continue;
             };
             match entry.build(config, context) {
                 Ok(plugin) => chain.steps.push(Step { entry, plugin }),
-                Err(message) => problem(name, message),
+                Err(why) => problem(name, why),
             }
         }
         chain.steps.sort_by_key(Step::order);

@@ -3,12 +3,12 @@
 //! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
 //! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
 
-use super::variable::{arguments, decoded, decodes_to};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::generation::{Consumers, Identity};
 use crate::http::headers::is_of_connection;
+use crate::variable::{arguments, decoded, decodes_to};
 use ::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use aws_lc_rs::digest::{SHA256, digest};

@@ -262,6 +262,63 @@ fn ten_thousand_routes_visit_no_more_nodes_than_a_few() {
     }
 }
 
+/// Routers of `count` routes of one kind, with a host and path that one of them matches.
+fn of_kind(kind: &str, count: usize) -> (Router<usize>, String, String) {
+    let mut builder = RouterBuilder::new();
+    let last = count - 1;
+    for index in 0..count {
+        let (hosts, uri) = match kind {
+            "literals" => (Vec::new(), format!("/a{index}/b/*")),
+            "parameters" => (Vec::new(), format!("/:tenant/a{index}/:id")),
+            "templates" => (Vec::new(), format!("/files/a{index}-{{name}}.txt")),
+            "hosts" => (vec![format!("h{index}.example")], "/a/:id".to_owned()),
+            _ => (vec![format!("*.h{index}.example")], "/a/:id".to_owned()),
+        };
+        builder.insert(&hosts, &[uri], 0, index).unwrap();
+    }
+    let (host, path) = match kind {
+        "literals" => ("any".to_owned(), format!("/a{last}/b/c")),
+        "parameters" => ("any".to_owned(), format!("/t/a{last}/7")),
+        "templates" => ("any".to_owned(), format!("/files/a{last}-x.txt")),
+        "hosts" => (format!("h{last}.example"), "/a/7".to_owned()),
+        _ => (format!("x.h{last}.example"), "/a/7".to_owned()),
+    };
+    (builder.build(), host, path)
+}
+
+#[test]
+fn routes_of_any_number_cost_what_one_does() {
+    for kind in ["literals", "parameters", "templates", "hosts", "wildcards"] {
+        let (one, host, path) = of_kind(kind, 1);
+        let cost = one.visited(&host, &path);
+        for count in [10_000, 100_000] {
+            let (router, host, path) = of_kind(kind, count);
+            let mut offered = 0;
+            let found = router.find(&host, &path, |_| {
+                offered += 1;
+                true
+            });
+            assert_eq!(found, Some(&(count - 1)), "{kind}");
+            assert_eq!((router.visited(&host, &path), offered), (cost, 1), "{count} {kind}");
+        }
+    }
+}
+
+#[test]
+fn methods_of_one_path_are_the_only_routes_that_are_asked_one_by_one() {
+    let mut builder = RouterBuilder::new();
+    for index in 0..100_000 {
+        builder.insert(&[], &[format!("/a{}/:id", index / 4)], 0, index).unwrap();
+    }
+    let router = builder.build();
+    let mut offered = 0;
+    let found = router.find("any", "/a500/7", |index| {
+        offered += 1;
+        index % 4 == 3
+    });
+    assert_eq!((found, offered, router.visited("any", "/a500/7")), (Some(&2003), 4, 3));
+}
+
 /// Every match found by trying each pattern as a regular expression, ordered from the text of the patterns.
 fn naively_offered(patterns: &[(String, i64)], path: &str) -> Vec<usize> {
     let parameter = Regex::new(":[a-z]+|\\{[a-z]+\\}").unwrap();

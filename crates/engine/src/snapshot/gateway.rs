@@ -20,6 +20,11 @@ pub struct Gateway {
     /// Where access log lines go: `stdout`, or the path of a file that is appended to; none: no access log.
     #[serde(default)]
     pub access_log: Option<String>,
+    /// Addresses and networks of proxies that are believed when they say for whom they speak; empty: nobody is.
+    #[serde(default)]
+    pub trusted_addresses: Vec<String>,
+    #[serde(default)]
+    pub path: PathRules,
     #[serde(default)]
     pub limits: Limits,
 }
@@ -44,10 +49,55 @@ pub struct Limits {
     pub head_timeout_ms: u64,
     /// Bytes of an MCP message, 4 MiB by default; beyond it 413.
     pub mcp_body_bytes: usize,
+    /// Bytes of a body that may be looked at to find a route, 64 KiB by default; longer ones match no route that asks.
+    pub match_body_bytes: usize,
+    /// Bytes of a request's body; beyond it 413. None, the default: any number.
+    pub body_bytes: Option<u64>,
+    /// Bytes of path and query, 16 KiB by default; beyond it 414.
+    pub uri_bytes: usize,
+    /// Milliseconds that a client may pause in the middle of a body, 60,000 by default; beyond it 408.
+    pub body_timeout_ms: u64,
+}
+
+/// How paths are normalised, where that is a matter of choice.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PathRules {
+    pub doubled_slashes: DoubledSlashes,
+    pub encoded_slashes: EncodedSlashes,
+}
+
+/// What becomes of `//`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DoubledSlashes {
+    #[default]
+    Keep,
+    /// One is left of each run, before dot segments are removed.
+    Merge,
+}
+
+/// What becomes of `%2F`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EncodedSlashes {
+    #[default]
+    Keep,
+    /// The request is answered with 400.
+    Refuse,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { head_bytes: 64 << 10, headers: 100, head_timeout_ms: 30_000, mcp_body_bytes: 4 << 20 }
+        Self {
+            head_bytes: 64 << 10,
+            headers: 100,
+            head_timeout_ms: 30_000,
+            mcp_body_bytes: 4 << 20,
+            match_body_bytes: 64 << 10,
+            body_bytes: None,
+            uri_bytes: 16 << 10,
+            body_timeout_ms: 60_000,
+        }
     }
 }

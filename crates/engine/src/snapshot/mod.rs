@@ -17,7 +17,7 @@ pub use app::{
 };
 pub use checks::{ActiveChecks, CheckKind, Checks, HealthySigns, PassiveChecks, UnhealthySigns};
 pub use consumer::{Consumer, Credential};
-pub use gateway::{Dns, Gateway, Limits};
+pub use gateway::{Dns, DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
 pub use route::{Route, StaticResponse, Target};
 pub use upstream::{Balance, HashOn, Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition};
 

@@ -19,6 +19,12 @@ pub struct Route {
     /// Methods in upper case; empty: any method.
     #[serde(default)]
     pub methods: Vec<String>,
+    /// Addresses and networks of which one must have the client; empty: any.
+    #[serde(default)]
+    pub remote_addrs: Vec<String>,
+    /// Expressions of which all must hold, in the language of lua-resty-expr; empty: none.
+    #[serde(default)]
+    pub vars: Vec<serde_json::Value>,
     /// Among routes with the same pattern, the larger is tried first.
     #[serde(default)]
     pub priority: i64,

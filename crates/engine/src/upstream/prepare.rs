@@ -5,7 +5,8 @@ use super::connect::Node;
 use super::h1::{RequestHead, Sending};
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::{Body, headers};
+use crate::http::Body;
+use crate::http::forwarded::{self, Origin};
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, header};
@@ -51,13 +52,14 @@ pub fn headers(exchange: &mut Exchange) {
     }
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
-    headers::set_forwarded(
-        &mut request.headers,
-        arrival.client.ip(),
-        arrival.scheme,
-        host.as_ref(),
-        arrival.port,
-    );
+    let origin = Origin {
+        client: arrival.client.ip(),
+        scheme: arrival.scheme,
+        host: host.as_ref(),
+        port: arrival.port,
+        forwarded: exchange.forwarded.as_deref(),
+    };
+    forwarded::tell(&mut request.headers, &origin);
 }
 
 /// The request for `node`: made from the exchange at the first try, and with another head where it goes out again.

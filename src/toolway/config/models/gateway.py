@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from toolway.config.models.base import Address, Model, refuse, split_address
+from toolway.config.models.expression import Network
 
 # A gateway serves others, so all interfaces are the default, as APISIX has it.
 _LISTEN = ["0.0.0.0:9080"]
@@ -30,6 +31,38 @@ class Dns(Model):
     """Addresses, with a port or without; none: those of the system."""
 
 
+Seconds = Annotated[float, Field(ge=0.001, le=86_400)]
+
+
+class Limits(Model):
+    """What a client may send and how slowly."""
+
+    head_bytes: Annotated[int, Field(ge=8192, le=1_048_576)] = 65_536
+    """Of request line and headers; beyond it 431."""
+    headers: Annotated[int, Field(ge=1, le=10_000)] = 100
+    """Header fields; beyond it 431."""
+    head_timeout: Seconds = 30
+    """Seconds for a request's head, and between two requests; beyond it the connection is closed."""
+    uri_bytes: Annotated[int, Field(ge=1, le=65_534)] = 16_384
+    """Of path and query; beyond it 414."""
+    body_bytes: Annotated[int, Field(ge=0, le=2**53)] | None = None
+    """Of a body; beyond it 413. None: any number."""
+    body_timeout: Seconds = 60
+    """Seconds that a client may pause in the middle of a body; beyond it 408."""
+    mcp_body_bytes: Annotated[int, Field(ge=1, le=2**30)] = 4_194_304
+    """Of an MCP message; beyond it 413."""
+    match_body_bytes: Annotated[int, Field(ge=0, le=2**24)] = 65_536
+    """Of a body that `vars` of routes look at; a longer one matches no route that asks for it."""
+
+
+class PathRules(Model):
+    """How paths are normalised, where that is a matter of choice."""
+
+    doubled_slashes: Literal["keep", "merge"] = "keep"
+    encoded_slashes: Literal["keep", "refuse"] = "keep"
+    """Of `%2F`: refused with 400, or kept as it is."""
+
+
 class GatewaySettings(Model):
     """The `gateway` block. Addresses and workers hold from start to exit."""
 
@@ -45,3 +78,15 @@ class GatewaySettings(Model):
     """A folder, relative to the file."""
     access_log: Annotated[str, StringConstraints(min_length=1)] | None = "stdout"
     """`stdout`, a file that is appended to, or none."""
+    trusted_addresses: list[Network] = Field(default_factory=list)
+    """Proxies that are believed when they say for whom they speak."""
+    limits: Limits = Limits()
+    path: PathRules = PathRules()
+
+    def set_values(self) -> dict[str, Any]:
+        """What differs from the engine's defaults and is written in the engine's words, but for `limits`."""
+        found = {
+            "trusted_addresses": list(self.trusted_addresses),
+            "path": self.path.model_dump(exclude_defaults=True),
+        }
+        return {name: value for name, value in found.items() if value}

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, StringConstraints
 
 from toolway.config.models.base import Host, Identified, Identifier, Plugins, matching
+from toolway.config.models.expression import Expression, Network
 from toolway.config.models.upstream import InlineUpstream, Timeout
 
 Uri = Annotated[
@@ -21,12 +22,9 @@ class Route(Identified):
     not_supported: ClassVar = frozenset(
         {
             "filter_func",
-            "remote_addr",
-            "remote_addrs",
             "script",
             "script_id",
             "service_protocol",
-            "vars",
         }
     )
 
@@ -37,6 +35,11 @@ class Route(Identified):
     hosts: Annotated[list[Host], Field(min_length=1)] | None = None
     methods: list[Method] = Field(default_factory=list)
     """None: any method."""
+    remote_addr: Network | None = None
+    """Where the client must be."""
+    remote_addrs: Annotated[list[Network], Field(min_length=1)] | None = None
+    vars: Expression = Field(default_factory=list)
+    """What variables of the request must be."""
     priority: Annotated[int, Field(ge=-(2**53), le=2**53)] = 0
     """Among routes with the same uri the larger is tried first."""
     enable_websocket: bool | None = None
@@ -53,4 +56,11 @@ class Route(Identified):
 
     def identity(self) -> Any:
         """Only the match: a route without id stays itself (its counters too) when its plugins change."""
-        return self.model_dump(include={"uri", "uris", "host", "hosts", "methods", "priority"})
+        match = self.model_dump(include={"uri", "uris", "host", "hosts", "methods", "priority"})
+        return {**match, **self.predicates()}
+
+    def predicates(self) -> dict[str, Any]:
+        """What is asked besides host, uri and method, as the engine reads it; only what is set."""
+        addresses = self.remote_addrs or ([self.remote_addr] if self.remote_addr else [])
+        asked = {"remote_addrs": addresses, "vars": self.vars}
+        return {name: list(value) for name, value in asked.items() if value}

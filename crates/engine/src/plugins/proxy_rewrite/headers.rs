@@ -2,7 +2,7 @@
 
 use crate::exchange::Exchange;
 use crate::http::headers::is_of_connection;
-use crate::plugins::variable::{Part, Template, with_buffer};
+use crate::variable::{Part, Template, with_buffer};
 use ::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::de::Error;

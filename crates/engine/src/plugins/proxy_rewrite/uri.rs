@@ -2,7 +2,7 @@
 
 use crate::exchange::Exchange;
 use crate::http::path;
-use crate::plugins::variable::{Part, Template, Variable, with_buffer};
+use crate::variable::{Part, Template, Variable, with_buffer};
 use ::http::uri::PathAndQuery;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::{Captures, Regex};

@@ -6,9 +6,9 @@
 
 use super::mix;
 use crate::exchange::Exchange;
-use crate::plugins::variable::{Template, Variable, with_buffer};
 use crate::snapshot::HashOn;
 use crate::upstream::roster::{Member, Tier};
+use crate::variable::{Template, Variable, with_buffer};
 use std::sync::Arc;
 
 /// Where the text comes from that is hashed. Without a value it is the client's address, as in Apache APISIX.

@@ -120,7 +120,9 @@ impl Connection {
                 Ok(Reply { parts, framing, keep_alive, connection: self, unsent, received })
             }
             Err(broken) => {
-                let repeatable = broken.kind != Kind::ClientClosed
+                let is_of_client =
+                    matches!(broken.kind, Kind::ClientClosed | Kind::BodyTooLarge | Kind::BodyTimeout);
+                let repeatable = !is_of_client
                     && broken.kind != Kind::UpstreamProtocol
                     && sending.can_repeat()
                     && (sending.head.is_idempotent || !sending.touched);
@@ -139,7 +141,8 @@ impl Connection {
         context: &mut Context<'_>,
     ) -> Poll<Result<ResponseHead, Broken>> {
         if let Poll::Ready(Err(SendError::Client(error))) = sending.poll(&mut self.stream, context) {
-            return Poll::Ready(Err(Broken::new(Kind::ClientClosed, error)));
+            let ProxyError { kind, detail, .. } = ProxyError::of_client_body(error.as_ref());
+            return Poll::Ready(Err(Broken::new(kind, detail)));
         }
         // An upstream that takes no more may have answered before it closed, so an error of sending waits for reading.
         loop {

@@ -16,8 +16,8 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWrite;
 
-/// As far as an idle client may hold up an exchange while its body is awaited.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(60);
+/// A client's body ends itself when the client is too slow (`http::received`), long before this.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
 /// Bytes of a streamed body that are kept for a second try.
 const REPLAY_BYTES: usize = 64 << 10;
 
@@ -131,7 +131,7 @@ impl Sending {
     /// When the present state has lasted too long, and what is then wrong.
     pub fn deadline(&self, timeouts: &Timeouts) -> (Instant, Kind) {
         let (patience, kind) = match self.state {
-            State::AwaitsClient => (CLIENT_PATIENCE, Kind::ClientClosed),
+            State::AwaitsClient => (CLIENT_PATIENCE, Kind::BodyTimeout),
             State::AwaitsUpstream => (Duration::from_millis(timeouts.send_ms), Kind::SendTimeout),
             State::Sent => (Duration::from_millis(timeouts.read_ms), Kind::ReadTimeout),
         };

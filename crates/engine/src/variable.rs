@@ -1,10 +1,16 @@
-//! Variables of an exchange and templates made of them, as `$remote_addr` or `$http_x_tenant $uri`.
+//! Variables of an exchange, as `remote_addr` or `http_x_tenant`: what plugins write and predicates compare.
 //!
-//! Names are nginx's and APISIX's. A template is parsed once, when its plugin is built, and unknown names are refused
-//! there; writing it out only appends to a buffer. Values are as the exchange sees them: the path is normalised and
-//! stays percent-encoded, query arguments are decoded, so that two spellings of one value count as one.
+//! Names are nginx's and APISIX's, and unknown ones are refused when a plugin or route is built; reading a value only
+//! appends to a buffer. Values are as the exchange sees them: the path is normalised and stays percent-encoded, query
+//! arguments are decoded, so that two spellings of one value count as one. Texts with variables in them are
+//! [`Template`]s.
+
+mod template;
+
+pub use template::{Part, Template};
 
 use crate::exchange::Exchange;
+use crate::graphql::GraphQlPart;
 use crate::near::near;
 use ::http::{HeaderName, header};
 use std::cell::RefCell;
@@ -27,6 +33,12 @@ pub enum Variable {
     Argument(Box<str>),
     Header(HeaderName),
     Cookie(Box<str>),
+    ServerPort,
+    QueryString,
+    /// A field of a form that is the body, by its decoded name. Only predicates of routes read it.
+    PostArgument(Box<str>),
+    /// What a GraphQL request asks for. Only predicates of routes read it.
+    GraphQl(GraphQlPart),
 }
 
 const NAMES: &[(&str, Variable)] = &[
@@ -41,6 +53,16 @@ const NAMES: &[(&str, Variable)] = &[
     ("consumer_group_id", Variable::ConsumerGroup),
     ("route_id", Variable::Route),
     ("service_id", Variable::Service),
+    ("server_port", Variable::ServerPort),
+    ("query_string", Variable::QueryString),
+    ("args", Variable::QueryString),
+];
+
+/// What is known only once the body has come.
+const BODY_NAMES: &[(&str, Variable)] = &[
+    ("graphql_operation", Variable::GraphQl(GraphQlPart::Operation)),
+    ("graphql_name", Variable::GraphQl(GraphQlPart::Name)),
+    ("graphql_root_fields", Variable::GraphQl(GraphQlPart::RootFields)),
 ];
 
 impl Variable {
@@ -60,6 +82,9 @@ impl Variable {
             let header = header.replace('_', "-").parse();
             return header.map(Variable::Header).map_err(|_| format!("${name} names no valid header"));
         }
+        if Self::of_body(name).is_some() {
+            return Err(format!("${name} is known to the vars of routes alone"));
+        }
         let mut message = format!("there is no variable ${name}");
         match near(name, NAMES.iter().map(|(known, _)| *known)) {
             Some(near) => _ = write!(message, "; did you mean ${near}?"),
@@ -70,11 +95,31 @@ impl Variable {
         Err(message)
     }
 
+    /// The variable of this name that a route's predicates may compare, those of the body among them.
+    pub fn parse_for_route(name: &str) -> Result<Self, String> {
+        Self::of_body(name).map_or_else(|| Self::parse(name), Ok)
+    }
+
+    fn of_body(name: &str) -> Option<Self> {
+        let field = name.strip_prefix("post_arg_").filter(|field| !field.is_empty());
+        let known = || BODY_NAMES.iter().find(|(known, _)| *known == name);
+        field
+            .map(|field| Self::PostArgument(field.into()))
+            .or_else(|| known().map(|(_, found)| found.clone()))
+    }
+
     /// Appends the value in `exchange`. Whether it has one that is not empty.
     pub fn write(&self, exchange: &Exchange, buffer: &mut String) -> bool {
         let before = buffer.len();
+        self.read(exchange, buffer);
+        buffer.len() > before
+    }
+
+    /// Appends the value in `exchange`. Whether it has one, if only an empty one.
+    pub fn read(&self, exchange: &Exchange, buffer: &mut String) -> bool {
         match self {
             Variable::RemoteAddress => _ = write!(buffer, "{}", exchange.arrival.client.ip().to_canonical()),
+            Variable::ServerPort => _ = write!(buffer, "{}", exchange.arrival.port),
             Variable::Uri => buffer.push_str(&exchange.path),
             Variable::RequestUri => {
                 buffer.push_str(exchange.request.uri.path_and_query().map_or("/", |uri| uri.as_str()));
@@ -84,27 +129,58 @@ impl Variable {
             }
             Variable::Method => buffer.push_str(exchange.request.method.as_str()),
             Variable::Scheme => buffer.push_str(exchange.arrival.scheme),
-            Variable::ConsumerName => {
-                buffer
-                    .push_str(exchange.identity.as_ref().map_or("", |identity| &identity.consumer.username));
-            }
-            Variable::ConsumerGroup => {
-                let consumer = exchange.identity.as_ref().map(|identity| &identity.consumer);
-                buffer.push_str(consumer.and_then(|consumer| consumer.group.as_deref()).unwrap_or_default());
-            }
-            Variable::Route => buffer.push_str(exchange.route.as_ref().map_or("", |route| &route.id)),
-            Variable::Service => buffer.push_str(exchange.route.as_ref().map_or("", |route| &route.service)),
+            Variable::QueryString => match exchange.request.uri.query() {
+                Some(query) => buffer.push_str(query),
+                None => return false,
+            },
+            _ => return self.read_optional(exchange, buffer),
+        }
+        true
+    }
+
+    /// What an exchange need not have.
+    fn read_optional(&self, exchange: &Exchange, buffer: &mut String) -> bool {
+        let consumer = exchange.identity.as_ref().map(|identity| &identity.consumer);
+        let route = exchange.route.as_ref();
+        match self {
+            Variable::ConsumerName => append(consumer.map(|consumer| &consumer.username), buffer),
+            Variable::ConsumerGroup => append(consumer.and_then(|consumer| consumer.group.as_ref()), buffer),
+            Variable::Route => append(route.map(|route| &route.id), buffer),
+            Variable::Service => append(route.map(|route| &route.service), buffer),
+            Variable::Cookie(name) => append(cookie(exchange, name), buffer),
+            _ => self.each(exchange, &mut |value| {
+                buffer.push_str(value);
+                true
+            }),
+        }
+    }
+
+    /// Offers the values one by one until `take` takes one; whether it did. Arguments and headers that are repeated
+    /// have several, GraphQL's root fields any number, all others one at most.
+    pub fn each(&self, exchange: &Exchange, take: &mut dyn FnMut(&str) -> bool) -> bool {
+        let inspected = exchange.inspected.as_ref();
+        match self {
             Variable::Argument(name) => {
-                write_argument(exchange.request.uri.query().unwrap_or_default(), name, buffer)
+                each_argument(exchange.request.uri.query().unwrap_or_default(), name, take)
+            }
+            Variable::PostArgument(name) => {
+                inspected.is_some_and(|inspected| each_argument(inspected.form(), name, take))
+            }
+            Variable::GraphQl(part) => {
+                let operation = inspected.and_then(|inspected| inspected.graphql());
+                operation.is_some_and(|operation| operation.each(*part, take))
             }
             Variable::Header(name) => {
-                if let Some(value) = exchange.request.headers.get(name) {
-                    buffer.push_str(&String::from_utf8_lossy(value.as_bytes()));
-                }
+                let mut values = exchange.request.headers.get_all(name).iter();
+                values.any(|value| take(&String::from_utf8_lossy(value.as_bytes())))
             }
-            Variable::Cookie(name) => write_cookie(exchange, name, buffer),
+            _ => with_buffer(|buffer| self.read(exchange, buffer) && take(buffer)),
         }
-        buffer.len() > before
+    }
+
+    /// Whether the value can only be known once the body has come.
+    pub fn is_of_body(&self) -> bool {
+        matches!(self, Variable::PostArgument(_) | Variable::GraphQl(_))
     }
 
     /// Whether the value is already in the form that a URI needs.
@@ -113,19 +189,23 @@ impl Variable {
     }
 }
 
-fn write_argument(query: &str, wanted: &str, buffer: &mut String) {
-    if let Some((_, value)) = arguments(query).find(|(name, _)| decodes_to(name, wanted)) {
-        buffer.push_str(&decoded(value));
+fn append(text: Option<impl AsRef<str>>, buffer: &mut String) -> bool {
+    if let Some(text) = &text {
+        buffer.push_str(text.as_ref());
     }
+    text.is_some()
 }
 
-fn write_cookie(exchange: &Exchange, wanted: &str, buffer: &mut String) {
+fn each_argument(query: &str, wanted: &str, take: &mut dyn FnMut(&str) -> bool) -> bool {
+    let mut named = arguments(query).filter(|(name, _)| decodes_to(name, wanted));
+    named.any(|(_, value)| take(&decoded(value)))
+}
+
+fn cookie<'e>(exchange: &'e Exchange, wanted: &str) -> Option<&'e str> {
     let headers = exchange.request.headers.get_all(header::COOKIE).iter();
     let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-    if let Some((_, value)) = pairs.find(|(name, _)| *name == wanted) {
-        buffer.push_str(value);
-    }
+    pairs.find(|(name, _)| *name == wanted).map(|(_, value)| value)
 }
 
 /// The arguments of a query as they stand in it: name and value, still encoded.
@@ -148,115 +228,6 @@ pub fn decoded(text: &str) -> std::borrow::Cow<'_, str> {
     let spaced = text.replace('+', " ");
     let bytes: Vec<u8> = percent_encoding::percent_decode_str(&spaced).collect();
     String::from_utf8_lossy(&bytes).into_owned().into()
-}
-
-/// Text with variables in it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Template {
-    parts: Vec<Part>,
-}
-
-/// A piece of a template.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Part {
-    Text(Box<str>),
-    Variable(Variable),
-    /// What the group of this number of a regex has matched.
-    Group(usize),
-}
-
-impl Template {
-    /// Parses `$name`, `${name}`, `$1` and `\$` (a dollar sign). A dollar sign before anything else is text.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find('$') {
-            let (before, from) = rest.split_at(at);
-            let after = from.get(1..).unwrap_or_default();
-            if let Some(before) = before.strip_suffix('\\') {
-                literal.push_str(before);
-                literal.push('$');
-                rest = after;
-                continue;
-            }
-            literal.push_str(before);
-            let Some((name, after)) = take_name(after) else {
-                literal.push('$');
-                rest = after;
-                continue;
-            };
-            if !literal.is_empty() {
-                parts.push(Part::Text(std::mem::take(&mut literal).into()));
-            }
-            parts.push(match name.parse() {
-                Ok(group) => Part::Group(group),
-                Err(_) => Part::Variable(Variable::parse(name)?),
-            });
-            rest = after;
-        }
-        literal.push_str(rest);
-        if !literal.is_empty() {
-            parts.push(Part::Text(literal.into()));
-        }
-        Ok(Self { parts })
-    }
-
-    pub fn parts(&self) -> &[Part] {
-        &self.parts
-    }
-
-    /// The same template with its texts, as they were written, passed through `change`.
-    pub fn map_text(self, change: impl Fn(&str) -> String) -> Self {
-        let parts = self.parts.into_iter().map(|part| match part {
-            Part::Text(text) => Part::Text(change(&text).into()),
-            other => other,
-        });
-        Self { parts: parts.collect() }
-    }
-
-    /// The largest number of a group.
-    pub fn largest_group(&self) -> Option<usize> {
-        let groups = self.parts.iter().filter_map(|part| match part {
-            Part::Group(number) => Some(*number),
-            _ => None,
-        });
-        groups.max()
-    }
-
-    /// Appends the template's text for `exchange`; groups come from `groups`. Whether any variable had a value.
-    pub fn write<'a>(
-        &self,
-        exchange: &Exchange,
-        groups: impl Fn(usize) -> Option<&'a str>,
-        buffer: &mut String,
-    ) -> bool {
-        let mut resolved = false;
-        for part in &self.parts {
-            match part {
-                Part::Text(text) => buffer.push_str(text),
-                Part::Variable(variable) => resolved |= variable.write(exchange, buffer),
-                Part::Group(number) => buffer.push_str(groups(*number).unwrap_or_default()),
-            }
-        }
-        resolved
-    }
-}
-
-fn take_name(text: &str) -> Option<(&str, &str)> {
-    let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    if let Some(braced) = text.strip_prefix('{') {
-        let (name, rest) = braced.split_once('}')?;
-        return (!name.is_empty() && name.chars().all(is_word)).then_some((name, rest));
-    }
-    // A group's number ends with its digits, so that `$1st` is group 1 and `st`.
-    let is_number = text.starts_with(|letter: char| letter.is_ascii_digit());
-    let end = match is_number {
-        true => text.find(|letter: char| !letter.is_ascii_digit()),
-        false => text.find(|letter| !is_word(letter)),
-    };
-    let (name, rest) = text.split_at(end.unwrap_or(text.len()));
-    (!name.is_empty()).then_some((name, rest))
 }
 
 /// Runs `work` with the thread's own empty buffer, so that no request allocates one.
@@ -338,41 +309,6 @@ mod tests {
             let message = Variable::parse(name).unwrap_err();
             assert!(message.contains(why), "{name}: {message}");
         }
-    }
-
-    fn text(template: &str) -> Result<String, String> {
-        let bench = Bench::new(json!({}));
-        let exchange = bench.exchange(get("/p?x=1"));
-        let mut text = String::new();
-        let groups = ["0", "one", "two"];
-        Template::parse(template)?.write(&exchange, |group| groups.get(group).copied(), &mut text);
-        Ok(text)
-    }
-
-    #[test]
-    fn a_template_mixes_text_variables_and_groups() {
-        for (template, expected) in [
-            ("", ""),
-            ("text", "text"),
-            ("$uri", "/p"),
-            ("a${uri}b$arg_x-$method", "a/pb1-GET"),
-            ("$1$2st${1}$3", "onetwostone"),
-            ("100$ $. ${ ${} ${a b}", "100$ $. ${ ${} ${a b}"),
-            ("\\$uri \\$$uri", "$uri $/p"),
-            ("caf\u{e9}$uri", "caf\u{e9}/p"),
-        ] {
-            assert_eq!(text(template).as_deref(), Ok(expected), "{template}");
-        }
-        assert!(text("$nothing").unwrap_err().contains("there is no variable $nothing"));
-    }
-
-    #[test]
-    fn a_template_tells_whether_any_variable_has_a_value() {
-        let bench = Bench::new(json!({}));
-        let exchange = bench.exchange(get("/?x=1"));
-        let resolves = |text| Template::parse(text).unwrap().write(&exchange, |_| None, &mut String::new());
-        assert!(resolves("$arg_none $arg_x"));
-        assert!(!resolves("text $arg_none"));
     }
 
     #[test]
