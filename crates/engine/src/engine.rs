@@ -215,7 +215,8 @@ impl Engine {
         arguments: &str,
         headers: HeaderMap,
     ) -> io::Result<Option<serde_json::Value>> {
-        let Some(app) = self.shared.generation.load().apps.get(app).cloned() else {
+        let generation = self.shared.generation.load_full();
+        let Some(app) = generation.apps.get(app).cloned() else {
             return Ok(None);
         };
         let arrival = Arrival {
@@ -225,7 +226,7 @@ impl Engine {
             tool: None,
         };
         run_once(self.shared.clone(), |worker| async move {
-            mcp::call(&worker, &app, tool, arguments, headers, arrival).await
+            mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await
         })
     }
 

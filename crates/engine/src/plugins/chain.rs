@@ -89,6 +89,17 @@ impl Chain {
         self.steps.iter().flat_map(|step| step.plugin.credential_headers())
     }
 
+    /// Query arguments in which any plugin of the chain takes a credential.
+    pub fn credential_arguments(&self) -> impl Iterator<Item = &String> {
+        self.steps.iter().flat_map(|step| step.plugin.credential_arguments())
+    }
+
+    /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
+    pub fn without_limits_of(mut self, counted: &Chain) -> Chain {
+        self.steps.retain(|step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name));
+        self
+    }
+
     fn has(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.entry.name == name)
     }

@@ -70,6 +70,12 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
+    /// Query arguments in which a client presents its credential to this plugin, by their decoded names. A tool call
+    /// passes on only these.
+    fn credential_arguments(&self) -> &[String] {
+        &[]
+    }
+
     /// Runs once when the exchange has ended, whatever happened, also after an early answer.
     fn finish(&self, record: &Record) {
         let _ = record;
