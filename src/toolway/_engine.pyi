@@ -13,8 +13,11 @@ class Engine:
 
     def __new__(cls, snapshot: str) -> Engine:
         """Builds `snapshot` (JSON text) without listening. Raises EngineError."""
-    def start(self) -> None:
-        """Binds the listeners and starts the workers. Raises OSError where an address cannot be had."""
+    def start(self, *, beside: bool = False) -> None:
+        """Binds the listeners and starts the workers; `beside` shares addresses with a gateway that has them.
+
+        Raises OSError where an address cannot be had.
+        """
     def listen_addresses(self) -> list[str]:
         """The bound addresses, `host:port`, in the order of `gateway.listen`; empty before `start`."""
     def tls_listen_addresses(self) -> list[str]:
@@ -25,6 +28,8 @@ class Engine:
         """The bound address of the control listener."""
     def apply(self, snapshot: str) -> None:
         """Swaps `snapshot` in for all workers at once. Raises EngineError, and then nothing has changed."""
+    def reopen_logs(self) -> None:
+        """Opens the access log's file anew. Raises OSError where it cannot, and then the old one goes on."""
     def drain(self, timeout: float) -> bool:
         """Stops accepting, waits at most `timeout` seconds for exchanges to end. Whether all did."""
     def call(self, app: str, tool: str, arguments: str, headers: list[tuple[str, str]]) -> str:

@@ -217,13 +217,14 @@ class Gateway:
         self._started_with = dict(compiled.document["gateway"])
         return compiled
 
-    def start(self, *, watch: bool = True) -> Compiled:
+    def start(self, *, watch: bool = True, beside: bool = False) -> Compiled:
         """Builds, listens, and from now on follows the file where `watch` is set.
 
+        `beside` shares addresses with a gateway that has them, to take over from it.
         Raises ConfigurationError, and OSError where an address cannot be had; nothing is served then.
         """
         compiled = self.build()
-        self._built.start()
+        self._built.start(beside=beside)
         if watch:
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
@@ -279,6 +280,17 @@ class Gateway:
                 return False
             return True
 
+    def reopen_logs(self) -> None:
+        """Opens the access log's file anew, after it was moved away. Where it cannot be, that is logged."""
+        if self._started_with["access_log"] in (None, "stdout"):
+            return
+        try:
+            self._built.reopen_logs()
+        except OSError as error:
+            logger.error("the access log was not opened anew; the old file is written on: %s", error)  # noqa: TRY400
+        else:
+            logger.info("access log opened anew")
+
     def stop(self, timeout: float | None = None) -> bool:
         """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
         did.
@@ -290,9 +302,10 @@ class Gateway:
         return self._built.drain(self._drain_seconds if timeout is None else timeout)
 
     def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. SIGHUP reloads. Main thread only.
+        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. Main thread only.
 
-        `ready` is called once signals are taken, so that whoever it tells may stop the gateway at once.
+        SIGHUP opens the access log anew and reloads. `ready` is called once signals are taken, so that
+        whoever it tells may stop the gateway at once.
         """
         received: queue.SimpleQueue[int] = queue.SimpleQueue()
 
@@ -306,6 +319,7 @@ class Gateway:
                 ready()
             while received.get() == signal.SIGHUP:
                 logger.info("reload asked for by SIGHUP")
+                self.reopen_logs()
                 self._reader.forget_documents()
                 self.reload()
             logger.info("draining for at most %g seconds", self._drain_seconds)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import subprocess
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .serving import LISTEN, PATIENCE_SECONDS, run
+from .serving import CONTROL, LISTEN, METRICS, PATIENCE_SECONDS, run, toolway
 from .things import DOCUMENT
 from .upstream import Answer
 
@@ -104,6 +105,41 @@ def test_sighup_reads_documents_behind_urls_again(serve: Serve, upstream: Upstre
     assert gateway.http.get("/stock").status_code == 404
 
 
+def test_sighup_opens_the_access_log_anew_after_it_was_moved_away(
+    serve: Serve, upstream: Upstream, tmp_path: Path
+) -> None:
+    log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
+    configuration = everywhere(upstream.node)
+    gateway = serve({**configuration, "gateway": {**LISTEN, "access_log": str(log)}})
+    assert gateway.http.get("/before").status_code == 200
+    log.rename(moved)
+    gateway.process.send_signal(signal.SIGHUP)
+    gateway.said.wait_for("access log opened anew")
+    assert gateway.http.get("/after").status_code == 200
+    gateway.process.terminate()
+    assert gateway.process.wait(PATIENCE_SECONDS) == 0
+    old, new = ([json.loads(line)["path"] for line in file.read_text().splitlines()] for file in (moved, log))
+    # A line that was under way may be in either.
+    assert sorted(old + new) == ["/after", "/before"]
+    assert "/after" in new
+
+
+def test_sighup_keeps_the_old_access_log_where_there_can_be_no_new_one(
+    serve: Serve, upstream: Upstream, tmp_path: Path
+) -> None:
+    log, moved = tmp_path / "access.log", tmp_path / "access.log.1"
+    configuration = everywhere(upstream.node)
+    gateway = serve({**configuration, "gateway": {**LISTEN, "access_log": str(log)}})
+    log.rename(moved)
+    log.mkdir()
+    gateway.process.send_signal(signal.SIGHUP)
+    assert "directory" in gateway.said.wait_for("the access log was not opened anew")
+    assert gateway.http.get("/after").status_code == 200
+    gateway.process.terminate()
+    assert gateway.process.wait(PATIENCE_SECONDS) == 0
+    assert json.loads(moved.read_text())["path"] == "/after"
+
+
 def test_a_bad_file_at_the_start_is_2_and_every_mistake_has_its_place(tmp_path: Path) -> None:
     path = tmp_path / "toolway.yaml"
     path.write_text(BAD)
@@ -162,3 +198,17 @@ def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) 
     assert ran.stderr.startswith("toolway: cannot listen: ")
     assert address in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_a_second_gateway_cannot_share_the_addresses_of_the_first(serve: Serve, tmp_path: Path) -> None:
+    first = serve({"gateway": {**LISTEN, "workers": 2}})
+    path = tmp_path / "second.yaml"
+    path.write_text(json.dumps({"gateway": {**LISTEN, "listen": [f"127.0.0.1:{first.port}"], "workers": 2}}))
+    with subprocess.Popen(toolway("serve", "-c", str(path)), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if METRICS not in line and CONTROL not in line)
+        # It ends by itself, unless it listens where it must not.
+        if not line.startswith("toolway: cannot listen: "):
+            process.terminate()
+    assert line.startswith("toolway: cannot listen: ")
+    assert process.returncode == 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -118,44 +118,34 @@ def test_a_wrong_certificate_is_told_at_its_place(authority: trustme.CA, tmp_pat
 
 
 def test_a_second_process_takes_over_without_a_failed_request(upstream: Upstream, tmp_path: Path) -> None:
-    with socket.socket() as chosen:
-        chosen.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-        path = tmp_path / "toolway.yaml"
-        settings = configuration(upstream.node)
-        settings["gateway"] = {**LISTEN, "listen": [f"127.0.0.1:{port}"]}
-        write(path, settings)
-        statuses: list[int] = []
-        first_is_gone = threading.Event()
+    path, successor = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    settings = configuration(upstream.node)
+    write(path, settings)
+    statuses: list[int] = []
+    failed: list[httpx.HTTPError] = []
+    first_is_gone = threading.Event()
 
-        def load() -> None:
+    def load(origin: str) -> None:
+        try:
             with httpx.Client(trust_env=False, timeout=20) as client:
                 count = 0
                 while count < REQUESTS or not first_is_gone.is_set():
                     fresh = httpx.get if count % 2 else client.get
-                    statuses.append(fresh(f"http://127.0.0.1:{port}/x").status_code)
+                    statuses.append(fresh(f"{origin}/x").status_code)
                     count += 1
+        except httpx.HTTPError as error:
+            failed.append(error)
 
-        failed: list[BaseException] = []
-
-        def guarded() -> None:
-            try:
-                load()
-            except httpx.HTTPError as error:
-                failed.append(error)
-
-        threads = [threading.Thread(target=guarded) for _ in range(CLIENTS)]
-        with serving(path):
+    with ExitStack() as stack:
+        with serving(path) as first:
+            settings["gateway"]["listen"] = [f"127.0.0.1:{first.port}"]
+            write(successor, settings)
+            threads = [threading.Thread(target=load, args=[first.origin]) for _ in range(CLIENTS)]
             for thread in threads:
                 thread.start()
-            second = serving(path)
-            second.__enter__()
+            stack.enter_context(serving(successor, "--take-over"))
         first_is_gone.set()
-        try:
-            for thread in threads:
-                thread.join()
-        finally:
-            second.__exit__(None, None, None)
-        assert failed == []
-        assert set(statuses) == {200}
+        for thread in threads:
+            thread.join()
+    assert failed == []
+    assert set(statuses) == {200}

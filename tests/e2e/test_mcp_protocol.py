@@ -72,8 +72,22 @@ def test_ping_is_answered_with_nothing(rpc: Rpc) -> None:
 def test_a_notification_is_accepted_with_202_and_no_body(rpc: Rpc) -> None:
     for version in (LEGACY, MODERN):
         message = {"jsonrpc": "2.0", "method": "notifications/initialized"}
-        answer = rpc.post(message, {"MCP-Protocol-Version": version})
+        headers = {"MCP-Protocol-Version": version, "Mcp-Method": "notifications/initialized"}
+        answer = rpc.post(message, headers)
         assert (answer.status_code, answer.content) == (202, b"")
+    assert error_of(rpc.post(message, {"MCP-Protocol-Version": MODERN})) == (400, -32020)
+
+
+def test_a_version_that_is_no_date_is_told_which_there_are(rpc: Rpc) -> None:
+    answer = rpc.post({"jsonrpc": "2.0", "id": 1, "method": "ping"}, {"MCP-Protocol-Version": "foo"})
+    assert error_of(answer) == (400, -32022)
+    assert answer.json()["error"]["data"]["requested"] == "foo"
+
+
+def test_unknown_arguments_by_the_thousand_get_a_short_answer(rpc: Rpc) -> None:
+    answer = rpc.legacy("tools/call", {"name": "getThing", "arguments": {f"x{n}": n for n in range(20_000)}})
+    assert result_of(answer)["isError"] is True
+    assert len(answer.content) < 2000
 
 
 def test_discover_says_versions_and_how_long_it_holds(rpc: Rpc) -> None:

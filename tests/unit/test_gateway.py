@@ -209,6 +209,38 @@ def test_what_the_engine_refuses_is_told_at_its_place(tmp_path: Path) -> None:
     assert (problem.code, problem.line) == ("engine-refused", 3)
 
 
+REFUSED_PLUGINS = """\
+consumers:
+  - username: ada
+    plugins:
+      request-id: {}
+      cors: {}
+      prometheus: {}
+routes:
+  - id: a
+    uri: /a
+    plugins: {limit-count: {count: 1, time_window: 60, group: both}}
+    upstream: {nodes: {"127.0.0.1:1": 1}}
+  - id: b
+    uri: /b
+    plugins:
+      limit-count: {count: 2, time_window: 60, group: both}
+    upstream: {nodes: {"127.0.0.1:1": 1}}
+"""
+
+
+def test_plugins_that_the_engine_refuses_are_told_at_their_line(tmp_path: Path) -> None:
+    path = tmp_path / "toolway.yaml"
+    path.write_text(REFUSED_PLUGINS)
+    with pytest.raises(ConfigurationError) as caught:
+        Gateway.check(path)
+    told = {problem.line: problem.message for problem in caught.value.problems}
+    assert set(told) == {4, 5, 15}
+    assert told[4].startswith("request-id runs before the consumer is known")
+    assert told[5].startswith("cors runs before the consumer is known")
+    assert "route:b are not those at route:a" in told[15]
+
+
 def test_all_that_cannot_be_read_is_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "text.png").write_text("not an image")
     data = {

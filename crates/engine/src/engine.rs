@@ -86,16 +86,25 @@ impl Engine {
 
     /// Binds every listener and starts the workers. Where one address cannot be had, nothing is started.
     pub fn start(&self) -> Result<(), StartError> {
+        self.listen(false)
+    }
+
+    /// Like [`Engine::start`], but beside a gateway of the same user that has the same addresses, to take over from it.
+    pub fn start_beside(&self) -> Result<(), StartError> {
+        self.listen(true)
+    }
+
+    fn listen(&self, beside: bool) -> Result<(), StartError> {
         let mut life = self.life();
         if !matches!(*life, Life::Built) {
             return Err(StartError::Started);
         }
         let workers = self.gateway.workers.max(1);
         let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
-        let listen = listen_on(&self.gateway.listen, false, &mut sockets)?;
-        let tls_listen = listen_on(&self.gateway.tls_listen, true, &mut sockets)?;
-        let (metrics, metrics_address) = bind_one(self.gateway.metrics.as_deref())?;
-        let (control, control_address) = bind_one(self.gateway.control.as_deref())?;
+        let listen = listen_on(&self.gateway.listen, false, beside, &mut sockets)?;
+        let tls_listen = listen_on(&self.gateway.tls_listen, true, beside, &mut sockets)?;
+        let (metrics, metrics_address) = bind_one(self.gateway.metrics.as_deref(), beside)?;
+        let (control, control_address) = bind_one(self.gateway.control.as_deref(), beside)?;
         let (stop, stopped) = watch::channel(false);
         let (stop_aside, aside_stopped) = watch::channel(false);
         let mut aside = Vec::new();
@@ -167,6 +176,12 @@ impl Engine {
         Ok(())
     }
 
+    /// Opens the access log's file anew, after it was moved away. The error is that of opening it; the old file is then
+    /// written on.
+    pub fn reopen_logs(&self) -> io::Result<()> {
+        self.shared.access_log.as_ref().map_or(Ok(()), AccessLog::reopen)
+    }
+
     /// Turns readiness false, stops accepting, and waits for open exchanges to end. Whether all did within `limit`;
     /// those that did not are cut off when the process ends.
     pub fn drain(&self, limit: Duration) -> bool {
@@ -213,7 +228,8 @@ impl Engine {
         arguments: &str,
         headers: HeaderMap,
     ) -> io::Result<Option<serde_json::Value>> {
-        let Some(app) = self.shared.generation.load().apps.get(app).cloned() else {
+        let generation = self.shared.generation.load_full();
+        let Some(app) = generation.apps.get(app).cloned() else {
             return Ok(None);
         };
         let arrival = Arrival {
@@ -224,7 +240,7 @@ impl Engine {
             tool: None,
         };
         run_once(self.shared.clone(), |worker| async move {
-            mcp::call(&worker, &app, tool, arguments, headers, arrival).await
+            mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await
         })
     }
 
@@ -238,11 +254,12 @@ impl Engine {
 fn listen_on(
     addresses: &[String],
     is_tls: bool,
+    beside: bool,
     workers: &mut [Vec<Listener>],
 ) -> io::Result<Vec<SocketAddr>> {
     let mut listen = Vec::with_capacity(addresses.len());
     for address in addresses {
-        let bound = bind(address, workers.len())?;
+        let bound = bind(address, workers.len(), beside)?;
         listen.extend(bound.first().map(TcpListener::local_addr).transpose()?);
         for (listeners, socket) in workers.iter_mut().zip(bound) {
             listeners.push(Listener { socket, is_tls });
@@ -255,8 +272,9 @@ fn orders(generation: &Generation, probing: bool) -> Orders {
     Orders { upstreams: generation.upstreams.clone(), dns: generation.dns.clone(), probing }
 }
 
-fn bind_one(address: Option<&str>) -> io::Result<(Option<TcpListener>, Option<SocketAddr>)> {
-    let listener = address.map(|address| bind(address, 1)).transpose()?.and_then(|mut bound| bound.pop());
+fn bind_one(address: Option<&str>, beside: bool) -> io::Result<(Option<TcpListener>, Option<SocketAddr>)> {
+    let listener =
+        address.map(|address| bind(address, 1, beside)).transpose()?.and_then(|mut bound| bound.pop());
     let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     Ok((listener, address))
 }

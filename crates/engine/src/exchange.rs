@@ -2,7 +2,7 @@
 //! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
 
 use crate::error::{Kind, ProxyError};
-use crate::generation::{Generation, Identity, RouteEntry, Target};
+use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
 use crate::http::forwarded::Forwarded;
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
@@ -41,8 +41,32 @@ pub struct Arrival {
     pub port: u16,
     /// The connection's TLS, where it has any.
     pub tls: Option<Arc<TlsSession>>,
-    /// Set for a tool call: its route is known, and the tool's name goes into the log.
-    pub tool: Option<(Arc<RouteEntry>, Arc<str>)>,
+    /// Set for a tool call.
+    pub tool: Option<ToolCall>,
+}
+
+/// A tool call, which runs as an exchange of its own.
+#[derive(Clone)]
+pub struct ToolCall {
+    /// The generation that `route` is of.
+    pub generation: Arc<Generation>,
+    pub route: Arc<RouteEntry>,
+    /// The tool's name, for the log.
+    pub name: Arc<str>,
+    /// The exchange that carries the call, where one does.
+    pub carrier: Option<Carrier>,
+}
+
+/// What an exchange that carries a tool call has counted already: the limits of global rules, and those of its consumer.
+#[derive(Clone)]
+pub struct Carrier {
+    pub consumer: Option<Arc<Consumer>>,
+}
+
+impl Carrier {
+    fn has_counted(&self, consumer: &Consumer) -> bool {
+        self.consumer.as_ref().is_some_and(|counted| counted.username == consumer.username)
+    }
 }
 
 /// One request's journey: what plugins see and may change.
@@ -69,6 +93,8 @@ pub struct Exchange {
     /// Headers that the upstream does not get. Plugins and tool calls still see them, so that one credential can
     /// serve a global rule, a route and the exchanges of its tool calls.
     pub withheld: SmallVec<[HeaderName; 2]>,
+    /// Likewise of the query, encoded and joined by `&`.
+    pub withheld_query: String,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
     /// Written when it is dropped, with the exchange or with the body of its response.
@@ -112,9 +138,10 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
 impl Exchange {
     fn new(worker: &Rc<Worker>, request: request::Parts, body: Body, arrival: Arrival) -> Self {
         let mut record = Record::new(arrival.client.ip(), request.method.clone());
-        record.tool = arrival.tool.as_ref().map(|(_, name)| name.clone());
+        record.tool = arrival.tool.as_ref().map(|call| call.name.clone());
+        let called = arrival.tool.as_ref().map(|call| call.generation.clone());
+        let generation = called.unwrap_or_else(|| worker.generation());
         record.tls = arrival.tls.as_ref().map(|tls| tls.version);
-        let generation = worker.generation();
         let record = Ending::new(record, worker.clone(), generation.clone());
         Self {
             worker: worker.clone(),
@@ -131,6 +158,7 @@ impl Exchange {
             upgrade: None,
             tunnel: None,
             withheld: SmallVec::new(),
+            withheld_query: String::new(),
             response_headers: HeaderMap::new(),
             record,
         }
@@ -150,16 +178,20 @@ impl Exchange {
                 return Ok(response);
             }
         }
+        let carrier = self.arrival.tool.as_ref().and_then(|call| call.carrier.as_ref());
         let own = self.identity.as_ref().map(|identity| identity.consumer.clone());
         let merged = match (&route, own) {
             (Some(route), Some(own)) if !own.chain.is_empty() => {
-                Some(Rc::new(route.chain.overlaid(&own.chain)))
+                let merged = route.chain.overlaid(&own.chain);
+                let is_counted = carrier.is_some_and(|carrier| carrier.has_counted(&own));
+                Some(Rc::new(if is_counted { merged.without_limits_of(&own.chain) } else { merged }))
             }
             _ => None,
         };
+        let uncounted = carrier.map(|_| generation.global.clone().without_limits_of(&generation.global));
         self.record.merged.clone_from(&merged);
         self.tell_identity();
-        let chains = [Some(&generation.global), merged.as_deref().or(chains[1])];
+        let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
                 return Ok(response);

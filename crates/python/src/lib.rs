@@ -24,8 +24,10 @@ impl Engine {
             .map_err(|error| refused(python, &error))
     }
 
-    fn start(&self, python: Python<'_>) -> PyResult<()> {
-        python.detach(|| self.0.start()).map_err(|error| match error {
+    #[pyo3(signature = (*, beside=false))]
+    fn start(&self, python: Python<'_>, beside: bool) -> PyResult<()> {
+        let start = || if beside { self.0.start_beside() } else { self.0.start() };
+        python.detach(start).map_err(|error| match error {
             StartError::Started => PyRuntimeError::new_err(error.to_string()),
             StartError::Io(error) => PyOSError::new_err(error.to_string()),
         })
@@ -49,6 +51,10 @@ impl Engine {
 
     fn apply(&self, python: Python<'_>, snapshot: &str) -> PyResult<()> {
         python.detach(|| self.0.apply(snapshot)).map_err(|error| refused(python, &error))
+    }
+
+    fn reopen_logs(&self, python: Python<'_>) -> PyResult<()> {
+        python.detach(|| self.0.reopen_logs()).map_err(|error| PyOSError::new_err(error.to_string()))
     }
 
     fn drain(&self, python: Python<'_>, timeout: f64) -> PyResult<bool> {

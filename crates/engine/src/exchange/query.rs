@@ -5,6 +5,14 @@ use ::http::Uri;
 use ::http::uri::PathAndQuery;
 
 impl Exchange {
+    /// Notes arguments (encoded, joined by `&`) that the upstream does not get. Plugins and tool calls still see them.
+    pub fn withhold_query(&mut self, arguments: &str) {
+        if !self.withheld_query.is_empty() {
+            self.withheld_query.push('&');
+        }
+        self.withheld_query.push_str(arguments);
+    }
+
     /// Puts `query` (encoded, without `?`) in place of the request's; empty: none. What cannot stand in a URI leaves
     /// the request without a query.
     pub fn set_query(&mut self, query: &str) {

@@ -16,8 +16,8 @@ impl Exchange {
         &mut self,
         generation: &Generation,
     ) -> Result<Option<Arc<RouteEntry>>, ProxyError> {
-        if let Some((route, _)) = &self.arrival.tool {
-            return Ok(Some(route.clone()));
+        if let Some(call) = &self.arrival.tool {
+            return Ok(Some(call.route.clone()));
         }
         match self.search(generation) {
             (_, true) => {

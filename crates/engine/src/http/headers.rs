@@ -60,7 +60,8 @@ static NEVER_NOMINATED: [HeaderName; 10] = [
 
 /// Whether the header is of one connection or of a message's framing, so that no configuration may change it.
 pub fn is_of_connection(name: &HeaderName) -> bool {
-    HOP_BY_HOP.contains(name) || *name == header::TE || *name == header::CONTENT_LENGTH
+    let others = [header::TE, header::TRAILER, header::CONTENT_LENGTH];
+    HOP_BY_HOP.contains(name) || others.contains(name)
 }
 
 /// Removes what belongs to one connection only, and what Connection names (RFC 9110 section 7.6.1).

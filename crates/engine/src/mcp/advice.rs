@@ -3,6 +3,10 @@
 use crate::error::CODE_HEADER;
 use ::http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
+/// Bytes of a challenge that is told to clients, and how many there are at most.
+const LONGEST_CHALLENGE: usize = 2000;
+const MOST_CHALLENGES: usize = 4;
+
 /// What is known of the call beside the answer.
 pub struct Called<'a> {
     pub method: &'a Method,
@@ -78,6 +82,20 @@ fn failed(retry: Option<String>, called: &Called<'_>) -> String {
     }
 }
 
+/// The challenges of a refusal that OAuth could answer (RFC 6750 section 3). One for an API key would only lead a client
+/// to a sign-in that there is not.
+pub fn bearer_challenges(status: StatusCode, headers: &HeaderMap) -> Vec<String> {
+    if status != StatusCode::UNAUTHORIZED {
+        return Vec::new();
+    }
+    let values = headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let is_bearer = |value: &&str| {
+        let scheme = value.split(' ').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case("bearer") && value.len() <= LONGEST_CHALLENGE
+    };
+    values.filter(is_bearer).take(MOST_CHALLENGES).map(str::to_owned).collect()
+}
+
 /// RFC 9110 section 10.2.3: seconds, or a date.
 fn retry_after(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
@@ -130,5 +148,20 @@ mod tests {
     fn warns_before_what_may_have_happened_is_repeated() {
         assert!(told(502, Method::POST, true, &[]).contains("Check that first"));
         assert!(told(502, Method::PUT, true, &[]).contains("try again later, unchanged"));
+    }
+
+    #[test]
+    fn only_bearer_challenges_of_a_401_are_told_to_clients() {
+        let challenges = |status: StatusCode, values: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
+            }
+            bearer_challenges(status, &headers)
+        };
+        let bearer = r#"Bearer resource_metadata="https://a.example/x", scope="a b""#;
+        let all = [bearer, "apikey realm=\"key\"", "Basic realm=\"a\"", "bearer"];
+        assert_eq!(challenges(StatusCode::UNAUTHORIZED, &all), [bearer, "bearer"]);
+        assert_eq!(challenges(StatusCode::FORBIDDEN, &all), [""; 0]);
     }
 }

@@ -3,7 +3,7 @@
 use super::listing::Listing;
 use super::origin::Origins;
 use super::request::RequestTemplate;
-use super::schema::InputSchema;
+use super::schema::{InputSchema, OutputSchema};
 use crate::near::near;
 use crate::snapshot::{self, App};
 use std::collections::HashMap;
@@ -26,8 +26,8 @@ pub(super) struct Tool {
     pub route: Arc<str>,
     pub schema: InputSchema,
     pub request: RequestTemplate,
-    /// The definition has an outputSchema, so clients want `structuredContent` (2025-11-25, server/tools).
-    pub structured: bool,
+    /// The definition's outputSchema, for which clients want `structuredContent` (2025-11-25, server/tools).
+    pub output: Option<OutputSchema>,
 }
 
 impl McpApp {
@@ -93,6 +93,11 @@ impl Tool {
             problems.extend(whys.into_iter().map(|(pointer, why)| (format!("/request{pointer}"), why)));
         });
         let Ok(request) = request else { return Err(problems) };
+        let output = tool.definition.get("outputSchema").map(OutputSchema::build).transpose();
+        let output = output.unwrap_or_else(|why| {
+            problems.push(("/definition/outputSchema".into(), why));
+            None
+        });
         let none = serde_json::Value::Null;
         let schema = tool.definition.get("inputSchema").unwrap_or(&none);
         match InputSchema::build(schema, &request.arguments()) {
@@ -101,7 +106,7 @@ impl Tool {
                 route: tool.route.as_str().into(),
                 schema,
                 request,
-                structured: tool.definition.get("outputSchema").is_some(),
+                output,
             }),
             Ok(_) => Err(problems),
             Err(why) => {
@@ -146,7 +151,7 @@ mod tests {
         bad["request"]["path"] = json!("/{id}");
         bad["request"]["method"] = json!("G T");
         let mut worse = tool("b", &[]);
-        worse["definition"] = json!({"name": "c", "inputSchema": {"type": "string"}});
+        worse["definition"] = json!({"name": "c", "inputSchema": {"type": "string"}, "outputSchema": {}});
         let problems = app(json!([bad, worse, tool("d", &[]), tool("d", &[])])).err().unwrap();
         let places: Vec<_> = problems.iter().map(|(at, _)| at.as_str()).collect();
         assert_eq!(
@@ -155,6 +160,7 @@ mod tests {
                 "/tools/0/request/method",
                 "/tools/0/request/path",
                 "/tools/1/definition/name",
+                "/tools/1/definition/outputSchema",
                 "/tools/1/definition/inputSchema",
                 "/tools/3/name",
             ]

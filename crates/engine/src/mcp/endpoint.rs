@@ -3,10 +3,10 @@
 
 use super::app::McpApp;
 use super::call::{Caller, call};
-use super::era::{Era, check_modern, check_version, era};
+use super::era::{Era, check_legacy, check_modern, check_modern_notification, era, head};
 use super::message::{Code, Fault, Message, Params, answer, decode, text};
 use crate::error::{Kind, ProxyError};
-use crate::exchange::Exchange;
+use crate::exchange::{Carrier, Exchange};
 use crate::http::{Body, Response};
 use ::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use bytes::Bytes;
@@ -56,10 +56,16 @@ async fn message(exchange: &Exchange, app: &McpApp, body: &[u8]) -> Response {
                 Err(fault) => fault.response(status(&fault, era), Some(id)),
             }
         }
-        Message::Notification => match check_version(headers, era(headers, None)) {
-            Ok(()) => empty(StatusCode::ACCEPTED, false),
-            Err(fault) => fault.response(StatusCode::BAD_REQUEST, None),
-        },
+        Message::Notification { method, params } => {
+            let checked = match era(headers, params.meta) {
+                Era::Legacy => check_legacy(headers),
+                Era::Modern => check_modern_notification(headers, &method, params.meta),
+            };
+            match checked {
+                Ok(()) => empty(StatusCode::ACCEPTED, false),
+                Err(fault) => fault.response(StatusCode::BAD_REQUEST, None),
+            }
+        }
         // A modern client must not send answers; a legacy one answers requests that this server never makes.
         Message::Answer => match era(headers, None) {
             Era::Legacy => empty(StatusCode::ACCEPTED, false),
@@ -82,7 +88,7 @@ async fn request(
 ) -> Result<Vec<Vec<u8>>, Fault> {
     let headers = &exchange.request.headers;
     match era {
-        Era::Legacy => check_version(headers, era)?,
+        Era::Legacy => check_legacy(headers)?,
         Era::Modern => check_modern(headers, method, params)?,
     }
     // What a credential was needed for, only that caller may keep.
@@ -103,10 +109,7 @@ async fn request(
             app.listing.tools(cursor.as_deref(), era, scope).map(|list| vec![list]).ok_or_else(bad_cursor)
         }
         ("tools/call", _) => tools_call(exchange, app, era, params).await,
-        (method, _) => {
-            let method: String = method.chars().take(80).collect();
-            Err(Fault::new(Code::MethodNotFound, format!("Method not found: {method}")))
-        }
+        (method, _) => Err(Fault::new(Code::MethodNotFound, format!("Method not found: {}", head(method)))),
     }
 }
 
@@ -119,22 +122,26 @@ async fn tools_call(
     let invalid = |message: String| Fault::new(Code::InvalidParams, message);
     let name = text(params.name).ok_or_else(|| invalid("`params.name` must be a string".into()))?;
     let Some(tool) = app.tool(&name) else {
-        let shown: String = name.chars().take(80).collect();
         let near = app.near(&name).map(|near| format!(". Did you mean {near}?")).unwrap_or_default();
-        return Err(invalid(format!("Unknown tool: {shown}{near}")));
+        return Err(invalid(format!("Unknown tool: {}{near}", head(&name))));
     };
     let arguments = arguments(params.arguments).map_err(invalid)?;
     let caller = Caller {
         worker: &exchange.worker,
         generation: &exchange.generation,
         headers: &exchange.request.headers,
+        queries: [exchange.request.uri.query().unwrap_or_default(), &exchange.withheld_query],
         arrival: &exchange.arrival,
+        carrier: Some(Carrier {
+            consumer: exchange.identity.as_ref().map(|identity| identity.consumer.clone()),
+        }),
     };
-    let outcome = call(&caller, app, tool, &name, arguments).await;
+    let mut outcome = call(&caller, app, tool, &name, arguments).await;
+    let meta = outcome.take_meta();
     let result = serde_json::to_vec(&outcome)
         .map_err(|_| Fault::new(Code::InternalError, "The result could not be written"))?;
     // Both are objects: the opening takes the place of the result's brace.
-    Ok(vec![app.listing.opening(era), result.get(1..).unwrap_or_default().to_vec()])
+    Ok(vec![app.listing.opening(era, meta.as_ref()), result.get(1..).unwrap_or_default().to_vec()])
 }
 
 /// A call's arguments; absent and null are none. Deeper than 128 levels is refused by the parser.

@@ -38,20 +38,40 @@ struct Meta<'a> {
 pub fn era(headers: &HeaderMap, meta: Option<&RawValue>) -> Era {
     let in_body = decode(meta).and_then(|meta| text(meta.version));
     let in_header = headers.get(VERSION_HEADER).and_then(|value| value.to_str().ok());
-    // Versions are dates, so their order is that of their texts.
-    let is_modern = [in_body.as_deref(), in_header].into_iter().flatten().any(|version| version >= MODERN);
+    let is_modern = [in_body.as_deref(), in_header].into_iter().flatten().any(is_modern);
     if is_modern { Era::Modern } else { Era::Legacy }
 }
 
-/// Checks what a notification says of its version, and a legacy request likewise. Without the header a legacy client
-/// is taken to speak 2025-03-26, which had none.
-pub fn check_version(headers: &HeaderMap, era: Era) -> Result<(), Fault> {
-    let Some(version) = one(headers, VERSION_HEADER)? else { return Ok(()) };
-    let served = match era {
-        Era::Modern => version == MODERN,
-        Era::Legacy => LEGACY.contains(&version),
+/// Versions are dates, so their order is that of their texts. What is no date is of no era.
+fn is_modern(version: &str) -> bool {
+    let fits = |(index, byte): (usize, u8)| match index {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
     };
-    if served { Ok(()) } else { Err(unsupported(version)) }
+    version.len() == MODERN.len() && version.bytes().enumerate().all(fits) && version >= MODERN
+}
+
+/// Checks what a legacy message says of its version. Without the header a legacy client is taken to speak 2025-03-26,
+/// which had none.
+pub fn check_legacy(headers: &HeaderMap) -> Result<(), Fault> {
+    match one(headers, VERSION_HEADER)? {
+        Some(version) if !LEGACY.contains(&version) => Err(unsupported(version)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks a modern notification: it has the headers of a request, but need not have `_meta`.
+pub fn check_modern_notification(
+    headers: &HeaderMap,
+    method: &str,
+    meta: Option<&RawValue>,
+) -> Result<(), Fault> {
+    let header = one(headers, VERSION_HEADER)?;
+    let in_body = decode(meta).and_then(|meta| text(meta.version));
+    let version = in_body.as_deref().or(header).unwrap_or(MODERN);
+    agrees("MCP-Protocol-Version", header, version)?;
+    agrees("Mcp-Method", one(headers, METHOD_HEADER)?, method)?;
+    if version == MODERN { Ok(()) } else { Err(unsupported(version)) }
 }
 
 /// Checks a modern request: what `_meta` must hold, and that the headers say what the body says (2026-07-28,
@@ -102,10 +122,17 @@ fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Fault>
 fn agrees(name: &str, header: Option<&str>, body: &str) -> Result<(), Fault> {
     let why = match header {
         Some(header) if header == body => return Ok(()),
-        Some(header) => format!("Header mismatch: {name} is {header:?}, and the body says {body:?}"),
-        None => format!("Header mismatch: {name} is missing, and the body says {body:?}"),
+        Some(header) => {
+            format!("Header mismatch: {name} is {:?}, and the body says {:?}", head(header), head(body))
+        }
+        None => format!("Header mismatch: {name} is missing, and the body says {:?}", head(body)),
     };
     Err(Fault::new(Code::HeaderMismatch, why))
+}
+
+/// As much of what a client said as an error repeats.
+pub fn head(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 /// Names outside of printable ASCII travel as `=?base64?...?=`.
@@ -122,7 +149,7 @@ fn unsupported(version: &str) -> Fault {
     Fault {
         code: Code::UnsupportedProtocolVersion,
         message: "Unsupported protocol version".into(),
-        data: Some(json!({"supported": supported, "requested": version})),
+        data: Some(json!({"supported": supported, "requested": head(version)})),
     }
 }
 
@@ -159,6 +186,9 @@ mod tests {
         assert_eq!(era(&headers(&[VERSION]), None), Era::Modern);
         assert_eq!(era(&headers(&[("mcp-protocol-version", "2099-01-01")]), None), Era::Modern);
         assert_eq!(era(&headers(&[("mcp-protocol-version", "2025-11-25")]), Some(old)), Era::Legacy);
+        for no_date in ["foo", "2026-07-28x", "2026-08-2", "9", "20260-7-28"] {
+            assert_eq!(era(&headers(&[("mcp-protocol-version", no_date)]), None), Era::Legacy, "{no_date}");
+        }
         assert_eq!(era(&headers(&[]), None), Era::Legacy);
     }
 
@@ -200,9 +230,35 @@ mod tests {
         let data = fault.data.unwrap();
         assert_eq!(data["requested"], "2099-01-01");
         assert_eq!(data["supported"][0], MODERN);
-        let legacy = check_version(&headers(&[("mcp-protocol-version", "1999-01-01")]), Era::Legacy);
-        assert_eq!(legacy.unwrap_err().code.number(), -32022);
-        assert!(check_version(&headers(&[("mcp-protocol-version", "2025-03-26")]), Era::Legacy).is_ok());
-        assert!(check_version(&headers(&[]), Era::Legacy).is_ok());
+        for unknown in ["1999-01-01", "foo"] {
+            let legacy = check_legacy(&headers(&[("mcp-protocol-version", unknown)]));
+            assert_eq!(legacy.unwrap_err().code.number(), -32022);
+        }
+        assert!(check_legacy(&headers(&[("mcp-protocol-version", "2025-03-26")])).is_ok());
+        assert!(check_legacy(&headers(&[])).is_ok());
+    }
+
+    #[test]
+    fn a_modern_notification_has_the_headers_of_a_request() {
+        let checked = |pairs: &[(&'static str, &str)], meta: Option<&RawValue>| {
+            check_modern_notification(&headers(pairs), "notifications/x", meta)
+                .map_or_else(|fault| fault.code.number(), |()| 0)
+        };
+        let method = ("mcp-method", "notifications/x");
+        let meta: &RawValue =
+            serde_json::from_str(r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#).unwrap();
+        assert_eq!(checked(&[VERSION, method], None), 0);
+        assert_eq!(checked(&[VERSION, method], Some(meta)), 0);
+        assert_eq!(checked(&[VERSION], None), -32020);
+        assert_eq!(checked(&[VERSION, ("mcp-method", "notifications/y")], None), -32020);
+        assert_eq!(checked(&[method], Some(meta)), -32020);
+        assert_eq!(checked(&[("mcp-protocol-version", "2099-01-01"), method], None), -32022);
+    }
+
+    #[test]
+    fn an_error_repeats_only_the_head_of_what_was_said() {
+        let fault = agrees("Mcp-Name", None, &"x".repeat(1_000_000)).unwrap_err();
+        assert!(fault.message.len() < 200);
+        assert!(unsupported(&"x".repeat(1_000_000)).data.unwrap().to_string().len() < 300);
     }
 }

@@ -2,6 +2,7 @@
 //! snapshot. Answering them copies bytes.
 
 use super::era::{Era, LEGACY, MODERN};
+use super::outcome::Meta;
 use crate::snapshot::App;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,9 @@ const KEPT: u64 = 300_000;
 
 /// Cursors are opaque to clients; this prefix tells them from others' that are base64 too.
 const CURSOR: &str = "tools:";
+
+/// Bytes of a cursor; none that is given out is longer.
+const LONGEST_CURSOR: usize = 64;
 
 pub struct Listing {
     /// After `"protocolVersion":"..."` of the result of initialize.
@@ -90,16 +94,28 @@ impl Listing {
         })
     }
 
-    /// What stands before the other members of a result of this era.
-    pub fn opening(&self, era: Era) -> Vec<u8> {
-        match era {
-            Era::Legacy => b"{".to_vec(),
-            Era::Modern => [b"{\"resultType\":\"complete\",".as_slice(), &self.signature, b","].concat(),
+    /// What stands before the other members of a result of this era, whose own `_meta` is `meta`.
+    pub fn opening(&self, era: Era, meta: Option<&Meta>) -> Vec<u8> {
+        let own = meta.and_then(|meta| serde_json::to_string(meta).ok()).unwrap_or_default();
+        let signature = self.signature.strip_suffix(b"}").unwrap_or_default();
+        let members = own.strip_prefix('{').unwrap_or_default().as_bytes();
+        match (era, meta) {
+            (Era::Legacy, None) => b"{".to_vec(),
+            (Era::Legacy, Some(_)) => [b"{\"_meta\":", own.as_bytes(), b","].concat(),
+            (Era::Modern, None) => {
+                [b"{\"resultType\":\"complete\",".as_slice(), &self.signature, b","].concat()
+            }
+            (Era::Modern, Some(_)) => {
+                [b"{\"resultType\":\"complete\",".as_slice(), signature, b",", members, b","].concat()
+            }
         }
     }
 }
 
 fn page_of(cursor: &str) -> Option<usize> {
+    if cursor.len() > LONGEST_CURSOR {
+        return None;
+    }
     let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
     // Zero is never given out: the first page has no cursor.
     decoded.strip_prefix(CURSOR)?.parse().ok().filter(|index| *index > 0)
@@ -165,6 +181,30 @@ mod tests {
         for bad in ["", "x", "dG9vbHM6OTk", "dG9vbHM6MA", "dG9vbHM6LTE", "%%"] {
             assert!(listing.tools(Some(bad), Era::Legacy, "public").is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_result_has_one_meta_with_what_both_sides_put_into_it() {
+        let meta = Meta { www_authenticate: vec!["Bearer realm=\"a\"".into()] };
+        let opened =
+            |era, meta| parsed(&[listing(0).opening(era, meta), b"\"isError\":true}".to_vec()].concat());
+        let own = json!(["Bearer realm=\"a\""]);
+        assert_eq!(opened(Era::Legacy, None), json!({"isError": true}));
+        assert_eq!(
+            opened(Era::Legacy, Some(&meta)),
+            json!({"_meta": {"mcp/www_authenticate": own}, "isError": true})
+        );
+        let server = json!({"name": "demo", "title": "Demo \"app\"", "version": "1"});
+        let signed = json!({"io.modelcontextprotocol/serverInfo": server});
+        assert_eq!(
+            opened(Era::Modern, None),
+            json!({"resultType": "complete", "_meta": signed, "isError": true})
+        );
+        let both = json!({"io.modelcontextprotocol/serverInfo": server, "mcp/www_authenticate": own});
+        assert_eq!(
+            opened(Era::Modern, Some(&meta)),
+            json!({"resultType": "complete", "_meta": both, "isError": true})
+        );
     }
 
     #[test]

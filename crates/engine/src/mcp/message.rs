@@ -8,6 +8,9 @@ use serde_json::Value;
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 
+/// Bytes of an id as it is written.
+const LONGEST_ID: usize = 1000;
+
 /// Error codes of JSON-RPC 2.0 section 5.1, and those of MCP 2026-07-28, basic/index, error codes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Code {
@@ -114,7 +117,10 @@ pub enum Message<'a> {
         method: String,
         params: Params<'a>,
     },
-    Notification,
+    Notification {
+        method: String,
+        params: Params<'a>,
+    },
     /// An answer to a request of ours; there are none.
     Answer,
 }
@@ -187,13 +193,17 @@ pub fn decode(body: &[u8]) -> Result<Message<'_>, (Fault, Option<&RawValue>)> {
         return invalid("`jsonrpc` must be \"2.0\"");
     }
     if envelope.id.is_some() && id.is_none() {
-        return invalid("`id` must be a string or an integer");
+        return invalid("`id` must be a string or an integer, of at most 1,000 bytes");
     }
     let Some(method) = envelope.method else {
         let is_answer = id.is_some() && (envelope.result.is_some() || envelope.error.is_some());
         return if is_answer { Ok(Message::Answer) } else { invalid("`method` is missing") };
     };
-    let Some(id) = id else { return Ok(Message::Notification) };
+    let Some(id) = id else {
+        // Nobody gets an answer that could tell what is wrong with the parameters.
+        let params = envelope.params.and_then(|params| object(params).ok()).unwrap_or_default();
+        return Ok(Message::Notification { method, params });
+    };
     let params = envelope.params.map_or(Ok(Params::default()), |params| {
         object(params).map_err(|error| {
             let why = format!("`params` must be an object with each member once: {error}");
@@ -211,8 +221,12 @@ pub fn object<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_json
     }
 }
 
+/// Answers repeat the id, so it has a longest length.
 fn is_id(id: &RawValue) -> bool {
     let id = id.get();
+    if id.len() > LONGEST_ID {
+        return false;
+    }
     let digits = id.strip_prefix('-').unwrap_or(id);
     id.starts_with('"') || (!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -233,7 +247,7 @@ mod tests {
         assert_eq!(text(params.name).as_deref(), Some("x"));
         assert_eq!(params.arguments.unwrap().get(), r#"{"a":1.0}"#);
         let body = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
-        assert!(matches!(decode(body), Ok(Message::Notification)));
+        assert!(matches!(decode(body), Ok(Message::Notification { .. })));
         assert!(matches!(decode(br#"{"jsonrpc":"2.0","id":1,"result":{}}"#), Ok(Message::Answer)));
     }
 
@@ -249,6 +263,8 @@ mod tests {
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":5}"#), -32600);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":null,"method":"ping"}"#), -32600);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1.5,"method":"ping"}"#), -32600);
+        let long = format!(r#"{{"jsonrpc":"2.0","id":"{}","method":"ping"}}"#, "x".repeat(1000));
+        assert_eq!(code(&long), -32600);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":"ping","method":"tools/call"}"#), -32600);
         assert_eq!(code(r#"{"jsonrpc":"2.0","id":1,"method":"ping","params":[]}"#), -32602);
         assert_eq!(decode(b"\"\xff\"").unwrap_err().0.code.number(), -32700);

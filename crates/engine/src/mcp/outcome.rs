@@ -1,27 +1,36 @@
 //! The result of a tool call: what the exchange's response becomes for a model. A body is given alone and once: JSON
 //! and text as text, pictures and sounds as such, other bytes as a resource; an error with what to do about it.
 
-use super::advice::{Called, advice};
-use super::cut::{compact, cut_json, cut_text};
-use crate::http::{Body, BoxError};
-use ::http::{StatusCode, header, response};
+use super::advice::{Called, advice, bearer_challenges};
+use super::content::{Content, MOST_BYTES, read};
+use super::cut::{cut_json, cut_text};
+use super::schema::OutputSchema;
+use crate::http::Body;
+use ::http::{StatusCode, response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http_body_util::BodyExt as _;
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
-
-/// Bytes of a response that are read at most; the rest is left unread.
-const MOST_BYTES: usize = 8 << 20;
 
 /// `CallToolResult`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
+    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
+    meta: Option<Meta>,
     content: Vec<Block>,
     #[serde(skip_serializing_if = "Option::is_none")]
     structured_content: Option<Box<RawValue>>,
     is_error: bool,
+}
+
+/// What a result says to the client and not to the model.
+#[derive(Debug, Serialize)]
+pub struct Meta {
+    /// Challenges at which ChatGPT has its user sign in.
+    #[serde(rename = "mcp/www_authenticate")]
+    pub www_authenticate: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -50,9 +59,10 @@ struct Blob {
 
 /// How the result is to be written.
 pub struct Form<'a> {
+    /// Of text, of base64, and of `structuredContent` as JSON.
     pub max_characters: usize,
-    /// The tool has an outputSchema: JSON is given as `structuredContent` too, which its clients insist on.
-    pub structured: bool,
+    /// The tool's outputSchema. JSON is then given as `structuredContent` too, on which its clients insist.
+    pub output: Option<&'a OutputSchema>,
     /// The address that was called, to name bytes by.
     pub uri: &'a str,
 }
@@ -60,15 +70,15 @@ pub struct Form<'a> {
 impl Outcome {
     /// An error that is told in `text`.
     pub fn error(text: String) -> Self {
-        Self { content: vec![Block::Text { text }], structured_content: None, is_error: true }
+        Self { is_error: true, ..Self::text(text) }
     }
 
-    fn blocks(content: Vec<Block>) -> Self {
-        Self { content, structured_content: None, is_error: false }
+    fn block(block: Block) -> Self {
+        Self { meta: None, content: vec![block], structured_content: None, is_error: false }
     }
 
     fn text(text: String) -> Self {
-        Self::blocks(vec![Block::Text { text }])
+        Self::block(Block::Text { text })
     }
 
     /// Adds a remark after the content.
@@ -76,154 +86,131 @@ impl Outcome {
         self.content.push(Block::Text { text });
     }
 
+    /// Takes `_meta` out, for a result that has more to put there.
+    pub fn take_meta(&mut self) -> Option<Meta> {
+        self.meta.take()
+    }
+
     /// The result for a response.
     pub async fn of(head: &response::Parts, body: Body, called: &Called<'_>, form: &Form<'_>) -> Self {
         let read = read(body).await;
         if !head.status.is_success() {
-            let text = advice(head.status, &head.headers, called);
-            let Ok(read) = read else { return Self::error(text) };
-            return match Content::of(head, read) {
-                Content::Json(json) => {
-                    Self::error(format!("{text}\n{}", cut_json(json, form.max_characters)))
-                }
-                Content::Text(body) if !body.trim().is_empty() => {
-                    Self::error(format!("{text}\n{}", cut_text(body, form.max_characters)))
-                }
-                _ => Self::error(text),
-            };
+            let content = read.ok().map(|read| Content::of(head, read));
+            return Self::failure(head, content, called, form);
         }
         let Ok(read) = read else {
             return Self::error("The answer broke off before its end. Try again later.".into());
         };
-        let too_large = read.is_cut;
-        match Content::of(head, read) {
+        let is_cut = read.is_cut;
+        let content = Content::of(head, read);
+        match (form.output, &content) {
+            (Some(_), Content::Encoded(_)) | (None, _) => Self::success(head.status, content, is_cut, form),
+            (Some(output), Content::Json(json)) => match structured(json, output, form.max_characters) {
+                Ok(structured) => {
+                    let outcome = Self::success(head.status, content, is_cut, form);
+                    Self { structured_content: Some(structured), ..outcome }
+                }
+                Err(why) => Self::success(head.status, content, is_cut, form).unstructured(&why),
+            },
+            (Some(_), _) => Self::success(head.status, content, is_cut, form).unstructured("is not JSON"),
+        }
+    }
+
+    /// Clients raise an error of their own for a result without the `structuredContent` that its tool promises, unless it
+    /// is an error: only so does the model see the answer.
+    fn unstructured(mut self, why: &str) -> Self {
+        let text = format!(
+            "The call was made and the API accepted it, so do not repeat it; but the answer {why}, other than this \
+             tool's output schema says. The answer as it came:"
+        );
+        self.content.insert(0, Block::Text { text });
+        self.is_error = true;
+        self
+    }
+
+    fn failure(
+        head: &response::Parts,
+        content: Option<Content>,
+        called: &Called<'_>,
+        form: &Form<'_>,
+    ) -> Self {
+        let text = advice(head.status, &head.headers, called);
+        let left = form.max_characters.saturating_sub(text.chars().count() + 1);
+        let outcome = match content {
+            Some(Content::Json(json)) => Self::error(format!("{text}\n{}", cut_json(json, left))),
+            Some(Content::Text(body)) if !body.trim().is_empty() => {
+                Self::error(format!("{text}\n{}", cut_text(body, left)))
+            }
+            _ => Self::error(text),
+        };
+        let challenges = bearer_challenges(head.status, &head.headers);
+        let meta = (!challenges.is_empty()).then_some(Meta { www_authenticate: challenges });
+        Self { meta, ..outcome }
+    }
+
+    fn success(status: StatusCode, content: Content, is_cut: bool, form: &Form<'_>) -> Self {
+        match content {
             Content::Nothing => {
-                let reason = head.status.canonical_reason().unwrap_or("success");
-                Self::text(format!("Done: HTTP {} {reason}, without content.", head.status.as_u16()))
+                let reason = status.canonical_reason().unwrap_or("success");
+                Self::text(format!("Done: HTTP {} {reason}, without content.", status.as_u16()))
             }
-            Content::Json(json) => {
-                let structured = form.structured.then(|| RawValue::from_string(json.clone()).ok()).flatten();
-                let mut outcome = Self::text(cut_json(json, form.max_characters));
-                outcome.structured_content = structured;
-                outcome
-            }
+            Content::Json(json) => Self::text(cut_json(json, form.max_characters)),
             Content::Text(text) => Self::text(cut_text(text, form.max_characters)),
             Content::Encoded(coding) => Self::error(format!(
                 "The answer is encoded as {coding}, which was not asked for and cannot be read here. Tell the user."
             )),
-            Content::Bytes { .. } if too_large => Self::error(format!(
+            Content::Bytes { .. } if is_cut => Self::error(format!(
                 "The answer has more than {} MiB of bytes, which is too much for a tool's result.",
                 MOST_BYTES >> 20
             )),
-            Content::Bytes { mime_type, bytes } => {
-                let data = STANDARD.encode(bytes);
-                let block = match mime_type.split('/').next() {
-                    Some("image") => Block::Image(Media { data, mime_type }),
-                    Some("audio") => Block::Audio(Media { data, mime_type }),
-                    _ => {
-                        Block::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } }
-                    }
-                };
-                Self::blocks(vec![block])
-            }
+            Content::Bytes { mime_type, bytes } => Self::bytes(mime_type, &bytes, form),
         }
+    }
+
+    /// Bytes cannot be cut: half a picture is none.
+    fn bytes(mime_type: String, bytes: &[u8], form: &Form<'_>) -> Self {
+        let characters = bytes.len().div_ceil(3) * 4;
+        if characters > form.max_characters {
+            return Self::error(format!(
+                "The call was made, but its answer is too large for a result: {} bytes of {} are {characters} characters \
+                 in base64, and a result may have {}. Ask for a smaller one if the arguments allow it, or tell the user.",
+                bytes.len(),
+                mime_type.chars().take(80).collect::<String>(),
+                form.max_characters
+            ));
+        }
+        let data = STANDARD.encode(bytes);
+        Self::block(match mime_type.split('/').next() {
+            Some("image") => Block::Image(Media { data, mime_type }),
+            Some("audio") => Block::Audio(Media { data, mime_type }),
+            _ => Block::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } },
+        })
     }
 }
 
-struct Read {
-    bytes: Vec<u8>,
-    /// There was more than is read.
-    is_cut: bool,
-}
-
-async fn read(mut body: Body) -> Result<Read, BoxError> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        let room = MOST_BYTES - bytes.len();
-        bytes.extend_from_slice(data.get(..room).unwrap_or(&data));
-        if data.len() > room {
-            return Ok(Read { bytes, is_cut: true });
-        }
+/// `json` as `structuredContent`, which is an object: anything else is wrapped in one. Numbers stay as they are written.
+/// The error says what is wrong with the answer.
+fn structured(json: &str, output: &OutputSchema, max_characters: usize) -> Result<Box<RawValue>, String> {
+    if json.len() > max_characters && json.chars().count() > max_characters {
+        return Err(format!("has more than the {max_characters} characters that a result may have"));
     }
-    Ok(Read { bytes, is_cut: false })
-}
-
-/// A body by what it is.
-enum Content {
-    Nothing,
-    /// Compact.
-    Json(String),
-    Text(String),
-    Bytes {
-        mime_type: String,
-        bytes: Vec<u8>,
-    },
-    /// In a content coding.
-    Encoded(String),
-}
-
-impl Content {
-    fn of(head: &response::Parts, read: Read) -> Self {
-        let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let coding = text(header::CONTENT_ENCODING).trim();
-        let media_type = text(header::CONTENT_TYPE);
-        let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        if read.bytes.is_empty() || head.status == StatusCode::NO_CONTENT {
-            return Self::Nothing;
-        }
-        if !coding.is_empty() && !coding.eq_ignore_ascii_case("identity") {
-            return Self::Encoded(coding.chars().take(40).collect());
-        }
-        let says_json = essence.ends_with("/json") || essence.ends_with("+json") || essence.is_empty();
-        if let Some(json) = says_json.then(|| compact(&read.bytes)).flatten() {
-            return Self::Json(json);
-        }
-        if says_json || is_text(&essence) {
-            if media_type.to_ascii_lowercase().contains("charset=iso-8859-1") {
-                return Self::Text(read.bytes.iter().map(|byte| char::from(*byte)).collect());
-            }
-            match String::from_utf8(read.bytes) {
-                Ok(text) => return Self::Text(text),
-                Err(error) if !essence.is_empty() => {
-                    return Self::Text(String::from_utf8_lossy(error.as_bytes()).into_owned());
-                }
-                Err(error) => {
-                    let mime_type = "application/octet-stream".into();
-                    return Self::Bytes { mime_type, bytes: error.into_bytes() };
-                }
-            }
-        }
-        Self::Bytes { mime_type: essence, bytes: read.bytes }
-    }
-}
-
-/// Types whose content a model reads as text. Pictures in SVG are text too: no client shows them as a picture.
-fn is_text(essence: &str) -> bool {
-    const TEXTS: &[&str] = &[
-        "application/ecmascript",
-        "application/graphql",
-        "application/javascript",
-        "application/jsonl",
-        "application/sql",
-        "application/toml",
-        "application/x-ndjson",
-        "application/x-www-form-urlencoded",
-        "application/x-yaml",
-        "application/xml",
-        "application/yaml",
-    ];
-    let suffix = essence.rsplit_once('+').map(|(_, suffix)| suffix);
-    essence.starts_with("text/") || TEXTS.contains(&essence) || matches!(suffix, Some("xml" | "yaml"))
+    let json = if json.starts_with('{') { json.to_owned() } else { format!("{{\"result\":{json}}}") };
+    let value: Value = serde_json::from_str(&json).map_err(|_| "is not JSON")?;
+    let raw = RawValue::from_string(json).map_err(|_| "is not JSON")?;
+    if output.fits(&value) { Ok(raw) } else { Err("does not fit".into()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use ::http::{HeaderName, Method, Response};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn outcome(status: u16, content_type: &str, body: &[u8]) -> Value {
+        outcome_by(status, content_type, body, None)
+    }
+
+    fn outcome_by(status: u16, content_type: &str, body: &[u8], output: Option<&OutputSchema>) -> Value {
         let mut response = Response::builder().status(status);
         if !content_type.is_empty() {
             response = response.header("content-type", content_type);
@@ -232,7 +219,7 @@ mod tests {
         let credential_headers = [HeaderName::from_static("apikey")];
         let called =
             Called { method: &Method::GET, credential_headers: &credential_headers, had_credential: false };
-        let form = Form { max_characters: 1000, structured: false, uri: "http://api.example.com/a" };
+        let form = Form { max_characters: 1000, output, uri: "http://api.example.com/a" };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         serde_json::to_value(runtime.block_on(Outcome::of(&head, body, &called, &form))).unwrap()
     }
@@ -296,5 +283,56 @@ mod tests {
         let huge = vec![b'x'; MOST_BYTES + 10];
         assert!(outcome(200, "text/plain", &huge)["content"][0]["text"].as_str().unwrap().contains("[Cut:"));
         assert_eq!(outcome(200, "image/png", &huge)["isError"], true);
+    }
+
+    #[test]
+    fn an_error_with_its_body_is_never_longer_than_a_result_may_be() {
+        for content_type in ["text/plain", "application/json"] {
+            let (told, is_error) = text(400, content_type, &format!("[{}0]", "1, ".repeat(2000)));
+            assert!(is_error && told.chars().count() <= 1000, "{}", told.chars().count());
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_too_many_in_base64_are_refused_in_words() {
+        assert_eq!(outcome(200, "image/png", &[0; 750])["content"][0]["type"], "image");
+        for content_type in ["image/png", "audio/mpeg", "application/pdf"] {
+            let outcome = outcome(200, content_type, &[0; 751]);
+            assert_eq!(outcome["isError"], true);
+            let told = outcome["content"][0]["text"].as_str().unwrap();
+            assert!(told.contains(&format!("751 bytes of {content_type} are 1004 characters")), "{told}");
+        }
+    }
+
+    #[test]
+    fn structured_content_is_an_object_that_fits_the_output_schema() {
+        let of = |property: Value| {
+            let schema =
+                json!({"type": "object", "properties": {"result": property}, "required": ["result"]});
+            OutputSchema::build(&schema).unwrap()
+        };
+        let list = of(json!({"type": "array", "items": {"type": "integer"}}));
+        let given = |body: &str| outcome_by(200, "application/json", body.as_bytes(), Some(&list));
+        let text = json!([{"type": "text", "text": r#"{"result":[1]}"#}]);
+        assert_eq!(
+            given(r#"{"result": [1]}"#),
+            json!({"content": text, "structuredContent": {"result": [1]}, "isError": false})
+        );
+        assert_eq!(given("[1, 2]")["structuredContent"], json!({"result": [1, 2]}));
+        let long = format!("[{}0]", "1, ".repeat(2000));
+        for (body, why) in
+            [("[\"a\"]", "does not fit"), (&long, "more than the 1000 characters"), ("x", "not JSON")]
+        {
+            let outcome = given(body);
+            assert_eq!(
+                (&outcome["isError"], outcome.get("structuredContent")),
+                (&json!(true), None),
+                "{body}"
+            );
+            assert!(outcome["content"][0]["text"].as_str().unwrap().contains(why), "{outcome}");
+            assert_eq!(outcome["content"].as_array().unwrap().len(), 2);
+        }
+        assert_eq!(outcome_by(204, "", b"", Some(&list))["isError"], true);
+        assert_eq!(outcome_by(404, "", b"", Some(&list))["content"].as_array().unwrap().len(), 1);
     }
 }

@@ -1,11 +1,13 @@
-//! A tool's input schema, compiled once: whether arguments are as the tool takes them, and if not, what is wrong in
-//! words that a model can act on. Patterns run on a linear engine and references never leave the schema, so an argument
-//! cannot cost more time than its size.
+//! A tool's schemas, compiled once: whether arguments are as the tool takes them, and if not, what is wrong in words
+//! that a model can act on; whether an answer is as the tool says. Patterns run on a linear engine, references never
+//! leave the schema, and every run has a meter, so no value can cost more than a fixed number of steps.
 
+use super::metered::{Meter, Metered, Part};
 use crate::near::near;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
 use serde_json::{Map, Value};
+use std::fmt::{self, Display, Write as _};
 
 /// At most this many complaints: a model mends a few at a time, and the rest often follow from the first.
 const MOST: usize = 10;
@@ -13,24 +15,59 @@ const MOST: usize = 10;
 /// Characters of a value or list that are shown in a complaint.
 const SHOWN: usize = 200;
 
+/// Characters of a complaint.
+const LONGEST: usize = 1000;
+
+/// Steps in which a value must be known to fit: some for each value of the largest message that is taken.
+const CHECKING: usize = 10_000_000;
+
+/// Steps for finding out what does not fit. They bound the mistakes too, which are all found before one is told.
+const EXPLAINING: usize = 100_000;
+
+const TOO_LARGE: &str =
+    "The arguments are too large, or nested too deeply, to be checked: send less at a time.";
+
+const TOO_DEEP: &str = "The arguments do not fit the tool's schema, in a place that is nested too deeply for each \
+    mistake to be told: try a simple form first, and build it up step by step.";
+
 pub struct InputSchema {
-    validator: Validator,
+    validator: Validator<Metered>,
     /// Of the root's properties: name, and what it takes as its schema says in short.
     properties: Vec<(String, String)>,
+}
+
+/// What a tool says of its results.
+pub struct OutputSchema(Validator<Metered>);
+
+impl OutputSchema {
+    /// Compiles `schema`; an error says why it cannot be.
+    pub fn build(schema: &Value) -> Result<Self, String> {
+        compile(schema).map(Self)
+    }
+
+    /// Whether `value` is as the schema says; one that is too large to be checked is not.
+    pub fn fits(&self, value: &Value) -> bool {
+        let meter = Meter::new(CHECKING);
+        self.0.is_valid(Part::new(value, &meter)) && !meter.is_spent()
+    }
+}
+
+fn compile(schema: &Value) -> Result<Validator<Metered>, String> {
+    if schema.get("type").and_then(Value::as_str) != Some("object") {
+        return Err("the root must have the type object".into());
+    }
+    jsonschema::options_for::<Metered>()
+        .with_draft(Draft::Draft202012)
+        .with_pattern_options(PatternOptions::regex())
+        .offline()
+        .build(schema)
+        .map_err(|error| format!("is not a valid JSON Schema: {}", shown(&error)))
 }
 
 impl InputSchema {
     /// Compiles `schema`. `arguments` are all that have a place in the request; an error says why it cannot be.
     pub fn build(schema: &Value, arguments: &[&str]) -> Result<Self, String> {
-        if schema.get("type").and_then(Value::as_str) != Some("object") {
-            return Err("the root must have the type object".into());
-        }
-        let validator = jsonschema::options()
-            .with_draft(Draft::Draft202012)
-            .with_pattern_options(PatternOptions::regex())
-            .offline()
-            .build(schema)
-            .map_err(|error| format!("is not a valid JSON Schema: {}", shortened(&error.to_string())))?;
+        let validator = compile(schema)?;
         let of = |name: &&str| {
             let property = schema.get("properties").and_then(|properties| properties.get(name));
             ((*name).to_owned(), property.map(summary).unwrap_or_default())
@@ -40,25 +77,44 @@ impl InputSchema {
 
     /// What is wrong with `arguments`, each as a sentence; empty: nothing.
     pub fn complaints(&self, arguments: &Value) -> Vec<String> {
+        self.complaints_within(arguments, &Meter::new(CHECKING), &Meter::new(EXPLAINING))
+    }
+
+    fn complaints_within(&self, arguments: &Value, checking: &Meter, explaining: &Meter) -> Vec<String> {
         let known = |name: &String| self.properties.iter().any(|(property, _)| property == name);
         let names = arguments.as_object().into_iter().flat_map(Map::keys);
-        let mut complaints: Vec<_> =
-            names.filter(|name| !known(name)).map(|name| self.unknown(name)).collect();
-        if complaints.is_empty() && self.validator.is_valid(arguments) {
+        let unknown = names.filter(|name| !known(name)).take(MOST);
+        let mut complaints: Vec<_> = unknown.map(|name| self.unknown(name)).collect();
+        if complaints.len() >= MOST {
             return complaints;
         }
-        for error in self.validator.iter_errors(arguments) {
-            // Unknown arguments are told above, whether the schema is closed or not.
+        let is_valid = self.validator.is_valid(Part::new(arguments, checking));
+        if checking.is_spent() {
+            complaints.push(TOO_LARGE.into());
+        } else if !is_valid {
+            self.explain(arguments, explaining, &mut complaints);
+        }
+        complaints
+    }
+
+    /// Adds what does not fit. Explaining takes all branches of all forms, where knowing takes only the first that fits.
+    fn explain(&self, arguments: &Value, meter: &Meter, complaints: &mut Vec<String>) {
+        let errors = self.validator.iter_errors(Part::new(arguments, meter));
+        if meter.is_spent() {
+            complaints.push(TOO_DEEP.into());
+            return;
+        }
+        for error in errors {
+            // Unknown arguments are told before, whether the schema is closed or not.
             let of_the_root = error.instance_path().as_str().is_empty();
             if of_the_root && matches!(error.kind(), ValidationErrorKind::AdditionalProperties { .. }) {
                 continue;
             }
-            complaints.push(self.complaint(&error));
-            if complaints.len() == MOST {
-                break;
+            if complaints.len() >= MOST {
+                return;
             }
+            complaints.push(cut(&self.complaint(&error, true), LONGEST));
         }
-        complaints
     }
 
     fn unknown(&self, name: &str) -> String {
@@ -74,9 +130,10 @@ impl InputSchema {
         }
     }
 
-    fn complaint(&self, error: &ValidationError<'_>) -> String {
-        let at = place(error.instance_path().as_str());
-        let value = shortened(&error.instance().to_string());
+    /// `with_forms`: what each of several forms wants is told, but not the forms within those.
+    fn complaint(&self, error: &ValidationError<'_>, with_forms: bool) -> String {
+        let at = shortened(&place(error.instance_path().as_str()));
+        let value = shown(error.instance());
         match error.kind() {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
@@ -110,15 +167,18 @@ impl InputSchema {
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 format!("`{at}` must not have {}.", shortened(&unexpected.join(", ")))
             }
+            ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } if !with_forms => {
+                format!("`{at}` fits none of the forms that it may have.")
+            }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 let branches = context.iter().filter_map(|branch| branch.first());
-                let branches = branches.take(4).map(|error| self.complaint(error));
+                let branches = branches.take(4).map(|error| self.complaint(error, false));
                 let branches = branches.collect::<Vec<_>>().join(" Or: ");
                 format!("`{at}` fits none of the forms that it may have. {branches}")
             }
             _ => {
-                let why = error.masked_with("it").to_string();
-                format!("`{at}` is {value}, but {}.", shortened(why.trim_end_matches('.')))
+                let why = shown(&error.masked_with("it"));
+                format!("`{at}` is {value}, but {}.", why.trim_end_matches('.'))
             }
         }
     }
@@ -159,132 +219,34 @@ fn summary(schema: &Value) -> String {
 }
 
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
+    cut(text, SHOWN)
+}
+
+fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
         Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+/// The head of what `whole` displays; the rest is not even written, for it can be of any size.
+fn shown(whole: &impl Display) -> String {
+    struct Head(String);
 
-    fn schema() -> InputSchema {
-        let schema = json!({
-            "type": "object",
-            "properties": {
-                "speaker_id": {"type": "integer", "description": "The speaker's id.", "minimum": 1},
-                "day": {"type": "string", "enum": ["monday", "tuesday"]},
-                "filter": {"$ref": "#/$defs/Filter"},
-                "either": {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "integer"}}]},
-            },
-            "required": ["speaker_id"],
-            "additionalProperties": false,
-            "$defs": {"Filter": {
-                "type": "object",
-                "properties": {"tags": {"type": "array", "items": {"type": "string", "pattern": "^[a-z]+$"}}},
-                "additionalProperties": false,
-            }},
-        });
-        InputSchema::build(&schema, &["speaker_id", "day", "filter", "either"]).unwrap()
-    }
-
-    fn complaints(arguments: Value) -> Vec<String> {
-        schema().complaints(&arguments)
-    }
-
-    #[test]
-    fn says_nothing_of_good_arguments() {
-        let good = json!({"speaker_id": 1, "day": "monday", "filter": {"tags": ["a"]}, "either": [1]});
-        assert_eq!(complaints(good), [""; 0]);
-    }
-
-    #[test]
-    fn tells_what_is_missing_and_what_was_meant() {
-        assert_eq!(
-            complaints(json!({"speakerId": 1})),
-            [
-                "There is no argument `speakerId`; did you mean `speaker_id`?",
-                "`speaker_id` is required and missing: integer, The speaker's id.",
-            ]
-        );
-        assert_eq!(
-            complaints(json!({"speaker_id": 1, "colour": 1})),
-            ["There is no argument `colour`. The arguments are `speaker_id`, `day`, `filter`, `either`."]
-        );
-    }
-
-    #[test]
-    fn tells_which_argument_what_was_expected_and_what_it_is() {
-        assert_eq!(
-            complaints(json!({"speaker_id": "1"})),
-            ["`speaker_id` must be an integer, and is \"1\"."]
-        );
-        assert_eq!(
-            complaints(json!({"speaker_id": 0})),
-            ["`speaker_id` is 0, but it is less than the minimum of 1."]
-        );
-        assert_eq!(
-            complaints(json!({"speaker_id": 1, "day": "Monday"})),
-            ["`day` must be one of \"monday\", \"tuesday\", and is \"Monday\"; did you mean \"monday\"?"]
-        );
-    }
-
-    #[test]
-    fn tells_the_place_within_an_argument() {
-        assert_eq!(
-            complaints(json!({"speaker_id": 1, "filter": {"tags": ["a", "B"], "x": 1}})),
-            ["`filter.tags[1]` is \"B\", but it does not match \"^[a-z]+$\".", "`filter` must not have x.",]
-        );
-        assert_eq!(
-            complaints(json!({"speaker_id": 1, "either": 5})),
-            ["`either` fits none of the forms that it may have. `either` must be a string, and is 5. \
-             Or: `either` must be a list, and is 5."]
-        );
-    }
-
-    #[test]
-    fn an_open_schema_still_has_no_place_for_an_unknown_argument() {
-        let schema = InputSchema::build(&json!({"type": "object"}), &[]).unwrap();
-        assert_eq!(schema.complaints(&json!({"a": 1})), ["There is no argument `a`: this tool takes none."]);
-    }
-
-    #[test]
-    fn refuses_schemas_that_reach_out_or_need_backtracking() {
-        let build = |property: Value| {
-            let schema = json!({"type": "object", "properties": {"a": property}});
-            InputSchema::build(&schema, &["a"]).err()
-        };
-        assert!(build(json!({"$ref": "https://example.com/schema.json"})).is_some());
-        assert!(build(json!({"type": "string", "pattern": "(?=a)b"})).is_some());
-        assert!(build(json!({"type": 5})).is_some());
-        assert!(InputSchema::build(&json!({"type": "string"}), &[]).is_err());
-    }
-
-    #[test]
-    fn a_schema_that_refers_to_itself_ends() {
-        let schema = json!({
-            "type": "object",
-            "properties": {"a": {"$ref": "#/$defs/Loop"}, "b": {"$ref": "#/$defs/Node"}},
-            "$defs": {
-                "Loop": {"$ref": "#/$defs/Loop"},
-                "Node": {"type": "object", "properties": {"next": {"$ref": "#/$defs/Node"}}},
-            },
-        });
-        let schema = InputSchema::build(&schema, &["a", "b"]).unwrap();
-        let mut node = json!({});
-        for _ in 0..100 {
-            node = json!({"next": node});
+    impl fmt::Write for Head {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            // No text has more characters than bytes, so what is enough is known to be.
+            let end = text.char_indices().nth(SHOWN + 1).map_or(text.len(), |(end, _)| end);
+            self.0.push_str(text.get(..end).unwrap_or_default());
+            if self.0.len() > 4 * SHOWN { Err(fmt::Error) } else { Ok(()) }
         }
-        assert_eq!(schema.complaints(&json!({"a": 1, "b": node})), [""; 0]);
     }
 
-    #[test]
-    fn complaints_are_short_and_few() {
-        let tags: Vec<_> = (0..50).map(|_| "X".repeat(10_000)).collect();
-        let complaints = complaints(json!({"speaker_id": 1, "filter": {"tags": tags}}));
-        assert_eq!(complaints.len(), MOST);
-        assert!(complaints.iter().all(|complaint| complaint.len() < 600));
-    }
+    let mut head = Head(String::new());
+    // It fails when there is enough.
+    let _ = write!(head, "{whole}");
+    shortened(&head.0)
 }
+
+#[cfg(test)]
+mod tests;

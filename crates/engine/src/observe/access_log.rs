@@ -10,7 +10,7 @@ use super::Record;
 use line::Clock;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle, Thread};
@@ -28,6 +28,8 @@ const GATHER: Duration = Duration::from_millis(20);
 pub struct AccessLog {
     shared: Arc<Shared>,
     writer: Arc<Writer>,
+    /// None for the standard output.
+    path: Option<Arc<Path>>,
 }
 
 struct Shared {
@@ -36,7 +38,8 @@ struct Shared {
     /// Whether the writer has been told that there are lines.
     told: AtomicBool,
     dropped: AtomicU64,
-    reopen: AtomicBool,
+    /// What the writer goes over to before it writes the next lines.
+    next: Mutex<Option<Box<dyn Sink>>>,
     closed: AtomicBool,
 }
 
@@ -53,37 +56,35 @@ struct Writer {
     handle: Mutex<Option<JoinHandle<()>>>,
 }
 
-enum Target {
-    Stdout,
-    File { path: PathBuf, file: File },
-}
-
 impl AccessLog {
     /// Opens `target`: `stdout`, or the path of a file, which is made where it is missing and appended to. The error
     /// is that of opening the file.
     pub fn open(target: &str) -> io::Result<Self> {
-        Self::to(Target::open(target)?, LANE_BYTES)
+        if target == "stdout" {
+            return Self::to(Box::new(io::stdout()), None, LANE_BYTES);
+        }
+        let path = Path::new(target);
+        Self::to(Box::new(append_to(path)?), Some(path.into()), LANE_BYTES)
     }
 
-    fn to(target: impl Sink, lane_bytes: usize) -> io::Result<Self> {
+    fn to(sink: Box<dyn Sink>, path: Option<Arc<Path>>, lane_bytes: usize) -> io::Result<Self> {
         let lane = || Mutex::new(Lane { lines: Vec::with_capacity(lane_bytes.min(4096)), ..Lane::default() });
         let shared = Arc::new(Shared {
             lanes: (0..LANES).map(|_| lane()).collect(),
             lane_bytes,
             told: AtomicBool::new(false),
             dropped: AtomicU64::new(0),
-            reopen: AtomicBool::new(false),
+            next: Mutex::default(),
             closed: AtomicBool::new(false),
         });
         let seen = shared.clone();
-        let handle =
-            thread::Builder::new().name("access-log".into()).spawn(move || seen.write_out(target))?;
+        let handle = thread::Builder::new().name("access-log".into()).spawn(move || seen.write_out(sink))?;
         let writer = Writer {
             shared: shared.clone(),
             thread: handle.thread().clone(),
             handle: Mutex::new(Some(handle)),
         };
-        Ok(Self { shared, writer: Arc::new(writer) })
+        Ok(Self { shared, writer: Arc::new(writer), path })
     }
 
     /// Adds the record's line. After [`AccessLog::close`], and where its lane is full, the line is dropped.
@@ -99,10 +100,7 @@ impl AccessLog {
         let Lane { lines, clock } = &mut *lane;
         line::write(record, clock, lines);
         drop(lane);
-        // Looked at before it is changed, so that workers do not wrest it from one another for each line.
-        if !self.shared.told.load(Ordering::Acquire) && !self.shared.told.swap(true, Ordering::AcqRel) {
-            self.writer.thread.unpark();
-        }
+        self.wake_writer();
     }
 
     /// Lines that were lost since the log was opened.
@@ -110,10 +108,22 @@ impl AccessLog {
         self.shared.dropped.load(Ordering::Relaxed)
     }
 
-    /// Opens the file anew before the next lines are written, after it was moved away. Where that fails, the old file is
-    /// written on.
-    pub fn reopen(&self) {
-        self.shared.reopen.store(true, Ordering::Release);
+    /// Opens the file anew, after it was moved away; it is there when this returns, and the next lines go to it. The
+    /// error is that of opening it; the old file is then written on. The standard output stays as it is.
+    pub fn reopen(&self) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            *lock(&self.shared.next) = Some(Box::new(append_to(path)?));
+            // Even without new lines, so that the old file is let go.
+            self.wake_writer();
+        }
+        Ok(())
+    }
+
+    fn wake_writer(&self) {
+        // Looked at before it is changed, so that workers do not wrest it from one another for each line.
+        if !self.shared.told.load(Ordering::Acquire) && !self.shared.told.swap(true, Ordering::AcqRel) {
+            self.writer.thread.unpark();
+        }
     }
 
     /// Writes out what there is and ends the log.
@@ -140,7 +150,7 @@ impl Drop for Writer {
 }
 
 impl Shared {
-    fn write_out(&self, mut target: impl Sink) {
+    fn write_out(&self, mut sink: Box<dyn Sink>) {
         // Two buffers go round: one is filled by workers while the other is written.
         let mut taken = Vec::new();
         loop {
@@ -154,12 +164,12 @@ impl Shared {
             }
             // Before the lanes are looked at, so that whoever comes later tells again.
             self.told.store(false, Ordering::Release);
-            if self.reopen.swap(false, Ordering::AcqRel) {
-                target.reopen();
+            if let Some(next) = lock(&self.next).take() {
+                sink = next;
             }
             for lane in &self.lanes {
                 std::mem::swap(&mut lock(lane).lines, &mut taken);
-                if !taken.is_empty() && target.write(&taken).is_err() {
+                if !taken.is_empty() && sink.write(&taken).is_err() {
                     let lines = taken.iter().filter(|byte| **byte == b'\n').count();
                     self.dropped.fetch_add(lines as u64, Ordering::Relaxed);
                 }
@@ -175,41 +185,23 @@ impl Shared {
 /// Where lines are written to.
 trait Sink: Send + 'static {
     fn write(&mut self, lines: &[u8]) -> io::Result<()>;
-    fn reopen(&mut self);
 }
 
-impl Target {
-    fn open(target: &str) -> io::Result<Self> {
-        if target == "stdout" {
-            return Ok(Target::Stdout);
-        }
-        let path = PathBuf::from(target);
-        Ok(Target::File { file: append_to(&path)?, path })
-    }
-}
-
-impl Sink for Target {
+impl Sink for io::Stdout {
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        match self {
-            Target::Stdout => {
-                let mut stdout = io::stdout().lock();
-                stdout.write_all(lines)?;
-                stdout.flush()
-            }
-            Target::File { file, .. } => file.write_all(lines),
-        }
-    }
-
-    fn reopen(&mut self) {
-        if let Target::File { path, file } = self
-            && let Ok(new) = append_to(path)
-        {
-            *file = new;
-        }
+        let mut stdout = self.lock();
+        stdout.write_all(lines)?;
+        stdout.flush()
     }
 }
 
-fn append_to(path: &PathBuf) -> io::Result<File> {
+impl Sink for File {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.write_all(lines)
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 

@@ -4,6 +4,7 @@
 //! `prometheus`, through handles that each worker thread keeps (see `series`). The text is OpenMetrics. There a
 //! counter's name must end in `_total`, so APISIX's counters without that ending are given the type `unknown`.
 
+mod family;
 mod series;
 mod server;
 mod values;
@@ -14,10 +15,11 @@ pub use server::serve_metrics;
 use super::Record;
 use crate::control::resource;
 use crate::upstream::Upstream;
+use family::Family;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::family::Family as ClearedFamily;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use series::Families;
@@ -32,7 +34,8 @@ pub struct Metrics {
     errors: Family<ErrorLabels, Counter>,
     tool_calls: Family<ToolLabels, Counter>,
     access_log_dropped: Counter,
-    upstreams: Family<UpstreamLabels, Gauge>,
+    /// Filled anew by each scrape, and by nobody else.
+    upstreams: ClearedFamily<UpstreamLabels, Gauge>,
 }
 
 /// Client connections by state. Those that nginx knows and the engine cannot tell (reading, writing, waiting) are left
@@ -81,13 +84,13 @@ impl Default for Metrics {
         let help = "Requests that have ended since the start";
         registry.register("apisix_http_requests", help, requests.clone());
         let states = Family::<StateLabels, Gauge>::default();
-        let state = |state| states.get_or_create_owned(&StateLabels { state });
+        let state = |state| states.series(&StateLabels { state });
         let connections =
             Connections { active: state("active"), accepted: state("accepted"), handled: state("handled") };
         registry.register("apisix_nginx_http_current_connections", "Client connections by state", states);
         let node = Family::<NodeLabels, Gauge>::default();
         let labels = NodeLabels { hostname: hostname(), version: env!("CARGO_PKG_VERSION") };
-        node.get_or_create_owned(&labels).set(1);
+        node.series(&labels).set(1);
         registry.register("apisix_node_info", "This gateway", node);
         let errors = Family::default();
         let help = "Requests that the gateway itself answered with an error, by the error's code";
@@ -99,9 +102,9 @@ impl Default for Metrics {
         let help =
             "Lines that the access log lost, because it could not be written as fast as requests ended";
         registry.register("toolway_access_log_dropped", help, access_log_dropped.clone());
-        let upstreams = Family::default();
+        let upstreams = ClearedFamily::default();
         let help = "Nodes of upstreams that have health checks: 1 where the node is well, 0 where it is down";
-        registry.register("apisix_upstream_status", help, Family::clone(&upstreams));
+        registry.register("apisix_upstream_status", help, ClearedFamily::clone(&upstreams));
         Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped, upstreams }
     }
 }
@@ -112,13 +115,13 @@ impl Metrics {
         self.requests.inc();
         if let (Some(tool), Some(route)) = (&record.tool, &record.route) {
             let labels = ToolLabels { tool: tool.clone(), route: route.id.clone(), code: record.status };
-            self.tool_calls.get_or_create(&labels).inc();
+            self.tool_calls.series(&labels).inc();
         }
     }
 
     /// Counts an error that the gateway itself answered with.
     pub fn count_error(&self, code: &'static str) {
-        self.errors.get_or_create(&ErrorLabels { code }).inc();
+        self.errors.series(&ErrorLabels { code }).inc();
     }
 
     /// Counts a client connection that was accepted.

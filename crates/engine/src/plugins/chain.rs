@@ -1,6 +1,6 @@
 //! A chain: the plugins of one place in the order in which they run, and how a consumer's plugins join a route's.
 
-use super::{BuildContext, Entry, Flow, Phase, Place, Plugin};
+use super::{BuildContext, Entry, Flow, Phase, Place, Plugin, Problem};
 use crate::exchange::Exchange;
 use crate::http::Response;
 use crate::observe::Record;
@@ -32,17 +32,17 @@ impl Chain {
     pub fn build(
         configs: &PluginConfigs,
         context: &BuildContext<'_>,
-        problem: &mut impl FnMut(&str, String),
+        problem: &mut impl FnMut(&str, Problem),
     ) -> Self {
         let mut chain = Self::default();
         for (name, config) in configs {
             let Some(entry) = Entry::find(name) else {
-                problem(name, format!("there is no plugin {name:?}"));
+                problem(name, format!("there is no plugin {name:?}").into());
                 continue;
             };
             match entry.build(config, context) {
                 Ok(plugin) => chain.steps.push(Step { entry, plugin }),
-                Err(message) => problem(name, message),
+                Err(why) => problem(name, why),
             }
         }
         chain.steps.sort_by_key(Step::order);
@@ -87,6 +87,17 @@ impl Chain {
     /// Headers in which any plugin of the chain takes a credential.
     pub fn credential_headers(&self) -> impl Iterator<Item = &HeaderName> {
         self.steps.iter().flat_map(|step| step.plugin.credential_headers())
+    }
+
+    /// Query arguments in which any plugin of the chain takes a credential.
+    pub fn credential_arguments(&self) -> impl Iterator<Item = &String> {
+        self.steps.iter().flat_map(|step| step.plugin.credential_arguments())
+    }
+
+    /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
+    pub fn without_limits_of(mut self, counted: &Chain) -> Chain {
+        self.steps.retain(|step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name));
+        self
     }
 
     fn has(&self, name: &str) -> bool {

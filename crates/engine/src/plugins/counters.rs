@@ -2,31 +2,39 @@
 //!
 //! A window begins with the first hit of its key and lasts as long as the caller says, so a changed limit or window
 //! holds from the next hit on. The keys lie in shards, each behind its own lock, which only workers take, and only for
-//! a look-up. Memory is bounded: windows that have ended are dropped a few at a time when new keys come, and where a
-//! shard is full the window that ends soonest makes room, which forgives the least.
+//! a look-up. Memory is bounded, about 200 MB when full: keys are limited in number, scopes are shared, and of a long
+//! value only a digest is kept. Windows that have ended are dropped a few at a time when new keys come, and where
+//! a shard is full the window that ends soonest makes room, which forgives the least.
 
+use aws_lc_rs::hmac;
 use hashbrown::HashTable;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const SHARDS: usize = 64;
-/// Keys that are remembered at most, unless told otherwise.
-const CAPACITY: usize = 1 << 20;
+/// Keys that are remembered at most, unless told otherwise: as many as fill the shards' tables (at seven eighths of
+/// a power of two) without making them grow once more.
+const CAPACITY: usize = (1 << 20) / 8 * 7;
+/// Bytes of a value that are kept as they are. Addresses, names and ids are shorter; clients can make headers longer.
+const LONGEST_VALUE: usize = 64;
+/// Bytes of a long value's digest that are kept.
+const DIGEST: usize = 16;
 /// Ended windows that one new key drops at most, so that no request pays for many.
 const SWEPT_AT_ONCE: usize = 4;
 
 /// A century: windows are cut to it, so that their end is a time that the clock can tell.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// What is counted: a scope, which is a plugin at its place or in its group, and the value within it.
 #[derive(Clone, Copy, Debug)]
 pub struct CounterKey<'a> {
     /// Unique to the plugin and its place, for example `limit-count route:orders`.
-    pub scope: &'a str,
+    pub scope: &'a Arc<str>,
+    /// Any bytes that the client chose, of any length.
     pub value: &'a str,
 }
 
@@ -44,8 +52,20 @@ pub struct Hit {
 /// All counters of an engine.
 pub struct Counters {
     hasher: RandomState,
+    /// Makes digests of long values. A client that does not know the key cannot find two values with one digest, even
+    /// though only half of it is kept. HMAC comes from the TLS library, so it needs no further crate.
+    digester: hmac::Key,
     shards: Vec<Mutex<Shard>>,
     capacity_of_shard: usize,
+}
+
+/// A key as it is kept.
+#[derive(Clone, Copy, Hash)]
+struct Key<'a> {
+    scope: &'a Arc<str>,
+    value: &'a [u8],
+    /// Keeps a short value apart from the digest of a long one.
+    is_digest: bool,
 }
 
 #[derive(Default)]
@@ -60,8 +80,9 @@ struct Window {
     hash: u64,
     /// Tells a window from another with the same hash.
     serial: u64,
-    scope: Box<str>,
-    value: Box<str>,
+    scope: Arc<str>,
+    value: Box<[u8]>,
+    is_digest: bool,
     started: Instant,
     length: Duration,
     used: u64,
@@ -83,8 +104,12 @@ impl Default for Counters {
 impl Counters {
     /// Counters that remember about `keys` keys at most.
     pub fn with_capacity(keys: usize) -> Self {
+        let hasher = RandomState::new();
+        // The standard library's hasher has 128 secret bits of the system's randomness, and having them cannot fail.
+        let secret = [hasher.hash_one(0_u8), hasher.hash_one(1_u8)].map(u64::to_ne_bytes);
         Self {
-            hasher: RandomState::new(),
+            hasher,
+            digester: hmac::Key::new(hmac::HMAC_SHA256, secret.as_flattened()),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             capacity_of_shard: keys.div_ceil(SHARDS).max(1),
         }
@@ -93,7 +118,15 @@ impl Counters {
     /// Takes `cost` from what `limit` allows `key` in each `window`.
     pub fn hit(&self, key: CounterKey<'_>, cost: u64, limit: u64, window: Duration, now: Instant) -> Hit {
         let window = window.min(LONGEST);
-        let hash = self.hasher.hash_one((key.scope, key.value));
+        let tag;
+        let (value, is_digest) = if key.value.len() <= LONGEST_VALUE {
+            (key.value.as_bytes(), false)
+        } else {
+            tag = hmac::sign(&self.digester, key.value.as_bytes());
+            (tag.as_ref().get(..DIGEST).unwrap_or_default(), true)
+        };
+        let key = Key { scope: key.scope, value, is_digest };
+        let hash = self.hasher.hash_one(key);
         // The table uses the lowest and the highest bits, so the shard is chosen by others.
         let Some(shard) = self.shards.get((hash >> 32) as usize % SHARDS) else {
             return Hit { allowed: true, remaining: limit, reset_after: window };
@@ -120,8 +153,8 @@ impl Counters {
 }
 
 impl Window {
-    fn is_of(&self, key: CounterKey<'_>) -> bool {
-        *self.value == *key.value && *self.scope == *key.scope
+    fn is_of(&self, key: Key<'_>) -> bool {
+        *self.value == *key.value && self.is_digest == key.is_digest && self.scope == *key.scope
     }
 
     fn end(&self) -> Instant {
@@ -140,18 +173,21 @@ impl Window {
             self.used = self.used.saturating_add(cost);
         }
         let remaining = if allowed { left - cost } else { left };
-        Hit { allowed, remaining, reset_after: self.end().saturating_duration_since(now) }
+        // A worker whose clock was read before the window began is told no more than the window's length.
+        let reset_after = self.end().saturating_duration_since(now).min(length);
+        Hit { allowed, remaining, reset_after }
     }
 }
 
 impl Shard {
-    fn insert(&mut self, hash: u64, key: CounterKey<'_>, length: Duration, now: Instant) -> &mut Window {
+    fn insert(&mut self, hash: u64, key: Key<'_>, length: Duration, now: Instant) -> &mut Window {
         self.serial += 1;
         let window = Window {
             hash,
             serial: self.serial,
-            scope: key.scope.into(),
+            scope: key.scope.clone(),
             value: key.value.into(),
+            is_digest: key.is_digest,
             started: now,
             length,
             used: 0,
@@ -191,117 +227,4 @@ impl Shard {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    fn key<'a>(scope: &'a str, value: &'a str) -> CounterKey<'a> {
-        CounterKey { scope, value }
-    }
-
-    fn after(start: Instant, seconds: u64) -> Instant {
-        start + Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn allows_as_many_hits_as_the_limit_and_then_none_until_the_window_ends() {
-        let (counters, start) = (Counters::default(), Instant::now());
-        let hit = |at| counters.hit(key("a", "x"), 1, 2, MINUTE, at);
-        assert_eq!(hit(start), Hit { allowed: true, remaining: 1, reset_after: MINUTE });
-        let second = Hit { allowed: true, remaining: 0, reset_after: Duration::from_secs(50) };
-        assert_eq!(hit(after(start, 10)), second);
-        let third = Hit { allowed: false, remaining: 0, reset_after: Duration::from_secs(1) };
-        assert_eq!(hit(after(start, 59)), third);
-        assert_eq!(hit(after(start, 60)), Hit { allowed: true, remaining: 1, reset_after: MINUTE });
-    }
-
-    #[test]
-    fn a_refused_hit_costs_nothing() {
-        let (counters, now) = (Counters::default(), Instant::now());
-        assert!(counters.hit(key("a", "x"), 3, 5, MINUTE, now).allowed);
-        let refused = counters.hit(key("a", "x"), 3, 5, MINUTE, now);
-        assert_eq!((refused.allowed, refused.remaining), (false, 2));
-        assert!(counters.hit(key("a", "x"), 2, 5, MINUTE, now).allowed);
-    }
-
-    #[test]
-    fn scopes_and_values_are_counted_apart() {
-        let (counters, now) = (Counters::default(), Instant::now());
-        for one in [key("a", "x"), key("a", "y"), key("b", "x"), key("ax", "")] {
-            assert!(counters.hit(one, 1, 1, MINUTE, now).allowed);
-            assert!(!counters.hit(one, 1, 1, MINUTE, now).allowed);
-        }
-        assert_eq!(counters.len(), 4);
-    }
-
-    #[test]
-    fn a_changed_limit_or_window_holds_from_the_next_hit_on() {
-        let (counters, now) = (Counters::default(), Instant::now());
-        counters.hit(key("a", "x"), 1, 1, MINUTE * 60, now);
-        assert!(!counters.hit(key("a", "x"), 1, 1, MINUTE * 60, now).allowed);
-        assert_eq!(counters.hit(key("a", "x"), 1, 5, MINUTE * 60, now).remaining, 3);
-        assert!(!counters.hit(key("a", "x"), 1, 1, MINUTE, now).allowed);
-        assert!(counters.hit(key("a", "x"), 1, 1, MINUTE, after(now, 60)).allowed);
-    }
-
-    #[test]
-    fn ended_windows_are_dropped_as_new_keys_come() {
-        let (counters, start) = (Counters::default(), Instant::now());
-        for index in 0..10_000 {
-            counters.hit(key("a", &index.to_string()), 1, 1, MINUTE, start);
-        }
-        for index in 10_000..20_000 {
-            counters.hit(key("a", &index.to_string()), 1, 1, MINUTE, after(start, 61));
-        }
-        assert!(counters.len() < 11_000, "{} keys are remembered", counters.len());
-    }
-
-    #[test]
-    fn a_full_table_forgets_the_window_that_ends_soonest() {
-        let (counters, start) = (Counters::with_capacity(1), Instant::now());
-        let day = MINUTE * 60 * 24;
-        counters.hit(key("day", "x"), 1, 1, day, start);
-        for index in 0..10_000 {
-            counters.hit(key("minute", &index.to_string()), 1, 1, MINUTE, start);
-        }
-        assert!(counters.len() <= SHARDS);
-
-        let counters = Counters { capacity_of_shard: 2, ..Counters::default() };
-        counters.hit(key("day", "x"), 1, 1, day, start);
-        for index in 0..10_000 {
-            counters.hit(key("minute", &index.to_string()), 1, 1, MINUTE, start);
-        }
-        assert!(!counters.hit(key("day", "x"), 1, 1, day, start).allowed);
-    }
-
-    #[test]
-    fn a_renewed_window_outlives_the_end_that_it_first_had() {
-        let (counters, start) = (Counters::with_capacity(SHARDS * 1000), Instant::now());
-        counters.hit(key("a", "x"), 1, 1, MINUTE, start);
-        assert!(counters.hit(key("a", "x"), 1, 1, MINUTE, after(start, 61)).allowed);
-        for index in 0..10_000 {
-            counters.hit(key("other", &index.to_string()), 1, 1, MINUTE, after(start, 62));
-        }
-        assert!(!counters.hit(key("a", "x"), 1, 1, MINUTE, after(start, 63)).allowed);
-    }
-
-    #[test]
-    fn a_window_longer_than_time_itself_does_no_harm() {
-        let (counters, now) = (Counters::default(), Instant::now());
-        assert!(counters.hit(key("a", "x"), 1, 1, Duration::MAX, now).allowed);
-        assert!(!counters.hit(key("a", "x"), 1, 1, Duration::MAX, now).allowed);
-    }
-
-    #[test]
-    fn workers_together_are_allowed_no_more_than_the_limit() {
-        let (counters, now) = (Counters::default(), Instant::now());
-        let allowed: usize = std::thread::scope(|scope| {
-            let worker =
-                || (0..1000).filter(|_| counters.hit(key("a", "x"), 1, 1500, MINUTE, now).allowed).count();
-            let workers: Vec<_> = (0..4).map(|_| scope.spawn(worker)).collect();
-            workers.into_iter().map(|worker| worker.join().unwrap()).sum()
-        });
-        assert_eq!(allowed, 1500);
-    }
-}
+mod tests;

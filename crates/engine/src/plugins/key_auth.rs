@@ -52,7 +52,8 @@ impl Default for Config {
 pub struct KeyAuth {
     /// One header, as a slice for [`Plugin::credential_headers`].
     header: [HeaderName; 1],
-    query: String,
+    /// Likewise for [`Plugin::credential_arguments`].
+    query: [String; 1],
     hide_credentials: bool,
     challenge: HeaderValue,
     anonymous_consumer: Option<String>,
@@ -79,7 +80,7 @@ impl Build for KeyAuth {
         let challenge = HeaderValue::from_str(&format!("apikey realm=\"{}\"", config.realm));
         Ok(Self {
             header: [header],
-            query: config.query,
+            query: [config.query],
             hide_credentials: config.hide_credentials,
             challenge: challenge.map_err(|_| "realm: must be printable text")?,
             anonymous_consumer: config.anonymous_consumer,
@@ -117,6 +118,10 @@ impl Plugin for KeyAuth {
     fn credential_headers(&self) -> &[HeaderName] {
         &self.header
     }
+
+    fn credential_arguments(&self) -> &[String] {
+        &self.query
+    }
 }
 
 impl KeyAuth {
@@ -126,8 +131,11 @@ impl KeyAuth {
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             return Some(without_scheme(name, value).into());
         }
-        let (_, value) =
-            arguments(exchange.request.uri.query()?).find(|(name, _)| decodes_to(name, &self.query))?;
+        let [wanted] = &self.query;
+        // What another plugin keeps from the upstream may be this one's too.
+        let queries = [exchange.request.uri.query().unwrap_or_default(), exchange.withheld_query.as_str()];
+        let mut all = queries.into_iter().flat_map(arguments);
+        let (_, value) = all.find(|(name, _)| decodes_to(name, wanted))?;
         match decoded(value) {
             Cow::Borrowed("") => None,
             Cow::Borrowed(key) => Some(key.as_bytes().into()),
@@ -142,10 +150,12 @@ impl KeyAuth {
         let Some(query) = exchange.request.uri.query() else {
             return;
         };
-        let is_key = |part: &str| arguments(part).any(|(name, _)| decodes_to(name, &self.query));
-        if query.split('&').any(is_key) {
-            let kept: Vec<_> = query.split('&').filter(|part| !is_key(part)).collect();
-            let kept = kept.join("&");
+        let [wanted] = &self.query;
+        let is_key = |part: &&str| arguments(part).any(|(name, _)| decodes_to(name, wanted));
+        let (keys, kept): (Vec<_>, Vec<_>) = query.split('&').partition(is_key);
+        if !keys.is_empty() {
+            let (keys, kept) = (keys.join("&"), kept.join("&"));
+            exchange.withhold_query(&keys);
             exchange.set_query(&kept);
         }
     }
@@ -302,6 +312,8 @@ mod tests {
         let bench = Bench::new(json!({"key-auth": {"header": "X-Key"}}));
         let headers: Vec<_> = bench.chain().credential_headers().cloned().collect();
         assert_eq!(headers, ["x-key"]);
+        let bench = Bench::new(json!({"key-auth": {"query": "key"}}));
+        assert_eq!(bench.chain().credential_arguments().collect::<Vec<_>>(), ["key"]);
     }
 
     #[test]

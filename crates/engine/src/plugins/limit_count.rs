@@ -3,7 +3,7 @@
 //! Fields, defaults and headers are Apache APISIX's. Counts are kept in this process and outlive a change of the
 //! configuration. A refusal also says `Retry-After`, which LLM clients heed, and costs nothing of the next window.
 
-use super::counters::{CounterKey, Hit};
+use super::counters::{CounterKey, Hit, LONGEST};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::error_response;
 use crate::exchange::Exchange;
@@ -11,7 +11,7 @@ use crate::state::State;
 use crate::variable::{Template, Variable, with_buffer};
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,13 +20,18 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
+/// The largest count: what every JSON reader has as a whole number (RFC 8259 section 6).
+const MOST: u64 = (1 << 53) - 1;
+
 /// Allows a number of requests in each window of time.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Requests that are allowed in each window, at least 1.
+    #[schemars(range(max = MOST))]
     count: NonZeroU64,
-    /// Length of the window in seconds, at least 1. It begins with the first request that counts.
+    /// Length of the window in seconds, at least 1 and at most a century. It begins with the first request that counts.
+    #[schemars(range(max = LONGEST.as_secs()))]
     time_window: NonZeroU64,
     /// What is counted apart: a variable's name (`remote_addr`, `consumer_name`, `http_x_tenant`), a combination
     /// (`$remote_addr $uri`) or a constant, as `key_type` says. Where it comes out empty, the client's address is used.
@@ -46,13 +51,13 @@ pub struct Config {
     /// Where the counts are kept.
     #[serde(default)]
     policy: Policy,
-    /// Places with the same group share one count. Without it, each place counts for itself.
+    /// Places with the same group share one count, and must have the same settings. Without it, each place counts for
+    /// itself.
     #[serde(default)]
     #[schemars(length(min = 1))]
     group: Option<String>,
     /// Whether requests go on where counting fails. Counting in this process cannot fail, so it changes nothing.
     #[serde(default)]
-    #[expect(dead_code, reason = "there is nothing that it could change yet")]
     allow_degradation: bool,
     /// Whether every answer carries X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (in seconds).
     #[serde(default = "yes")]
@@ -60,7 +65,7 @@ pub struct Config {
 }
 
 /// How a key is read.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum KeyType {
     /// The name of one variable.
@@ -73,7 +78,7 @@ enum KeyType {
 }
 
 /// Where counts are kept.
-#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Policy {
     /// In this process.
@@ -100,7 +105,7 @@ fn yes() -> bool {
 /// The plugin.
 pub struct LimitCount {
     state: Arc<State>,
-    scope: String,
+    scope: Arc<str>,
     key: Key,
     count: u64,
     window: Duration,
@@ -116,6 +121,24 @@ enum Key {
     Constant(String),
 }
 
+impl Config {
+    fn check_bounds(&self) -> Result<(), String> {
+        if self.count.get() > MOST {
+            return Err(format!("count: must be at most {MOST}"));
+        }
+        let longest = LONGEST.as_secs();
+        if self.time_window.get() > longest {
+            return Err(format!("time_window: must be at most {longest} seconds, which is a century"));
+        }
+        for (name, text) in [("rejected_msg", &self.rejected_msg), ("group", &self.group)] {
+            if text.as_deref() == Some("") {
+                return Err(format!("{name}: must not be empty; leave it out instead"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Build for LimitCount {
     type Config = Config;
 
@@ -123,13 +146,15 @@ impl Build for LimitCount {
         if !matches!(config.policy, Policy::Local) {
             return Err("policy: counting in Redis is not supported yet; use \"local\"".into());
         }
+        config.check_bounds()?;
         let rejected_code = Some(config.rejected_code).filter(|code| (200..600).contains(code));
         let rejected_code = rejected_code.and_then(|code| StatusCode::from_u16(code).ok());
         let rejected_code = rejected_code.ok_or_else(|| {
             format!("rejected_code: must be from 200 to 599, and is {}", config.rejected_code)
         })?;
-        if config.rejected_msg.as_deref() == Some("") || config.group.as_deref() == Some("") {
-            return Err("rejected_msg and group must not be empty; leave them out instead".into());
+        if let Some(group) = &config.group {
+            let settings = serde_json::to_value(&config).map_err(|error| error.to_string())?;
+            context.groups.join("limit-count", group, context.place, settings)?;
         }
         let scope = match &config.group {
             Some(group) => format!("limit-count group:{group}"),
@@ -137,7 +162,7 @@ impl Build for LimitCount {
         };
         Ok(Self {
             state: context.state.clone(),
-            scope,
+            scope: scope.into(),
             key: Key::parse(config.key_type, config.key).map_err(|why| format!("key: {why}"))?,
             count: config.count.get(),
             window: Duration::from_secs(config.time_window.get()),
@@ -222,148 +247,4 @@ impl Key {
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::plugins::testing::{Bench, body, get};
-    use serde_json::{Value, json};
-
-    fn bench(config: Value) -> Bench {
-        Bench::new(json!({"limit-count": config}))
-    }
-
-    #[test]
-    fn refuses_what_is_over_the_count_and_says_when_to_come_back() {
-        let bench = bench(json!({"count": 2, "time_window": 60}));
-        for remaining in ["1", "0"] {
-            let mut exchange = bench.exchange(get("/"));
-            assert!(bench.run(&mut exchange).is_none());
-            assert_eq!(exchange.response_headers["x-ratelimit-limit"], "2");
-            assert_eq!(exchange.response_headers["x-ratelimit-remaining"], remaining);
-        }
-        let mut exchange = bench.exchange(get("/"));
-        let response = bench.run(&mut exchange).expect("a refusal");
-        assert_eq!(response.status(), 503);
-        assert_eq!(response.headers()["retry-after"], exchange.response_headers["x-ratelimit-reset"]);
-        assert_eq!(exchange.response_headers["x-ratelimit-remaining"], "0");
-        assert_eq!(body(&response)["error_msg"], "Too many requests, try again in 60 seconds");
-    }
-
-    #[test]
-    fn a_refusal_has_the_configured_status_and_text() {
-        let bench = bench(
-            json!({"count": 1, "time_window": 9, "rejected_code": 429, "rejected_msg": "slow \"down\""}),
-        );
-        bench.run(&mut bench.exchange(get("/")));
-        let response = bench.run(&mut bench.exchange(get("/"))).expect("a refusal");
-        assert_eq!(response.status(), 429);
-        assert_eq!(body(&response), json!({"error_msg": "slow \"down\""}));
-    }
-
-    #[test]
-    fn the_window_ends_after_time_window_seconds() {
-        let bench = bench(json!({"count": 1, "time_window": 60}));
-        let mut first = bench.exchange(get("/"));
-        assert!(bench.run(&mut first).is_none());
-        let at = |seconds| {
-            let mut later = bench.exchange(get("/"));
-            later.record.clock = first.record.clock + std::time::Duration::from_secs(seconds);
-            bench.run(&mut later).is_none()
-        };
-        assert!(!at(59));
-        assert!(at(60));
-    }
-
-    #[test]
-    fn hides_the_quota_when_told_to() {
-        let bench = bench(json!({"count": 1, "time_window": 9, "show_limit_quota_header": false}));
-        let mut exchange = bench.exchange(get("/"));
-        bench.run(&mut exchange);
-        assert!(exchange.response_headers.is_empty());
-        assert!(bench.run(&mut exchange).expect("a refusal").headers().contains_key("retry-after"));
-    }
-
-    /// Whether each of the requests is allowed, where one is allowed a key.
-    fn allowed<const N: usize>(config: Value, requests: [http::request::Builder; N]) -> [bool; N] {
-        let mut config = config;
-        config["count"] = json!(1);
-        config["time_window"] = json!(60);
-        let bench = bench(config);
-        requests.map(|request| bench.run(&mut bench.exchange(request)).is_none())
-    }
-
-    #[test]
-    fn counts_each_value_of_a_variable_apart() {
-        let config = json!({"key": "http_x_tenant"});
-        let tenant = |name| get("/").header("X-Tenant", name);
-        assert_eq!(allowed(config, [tenant("a"), tenant("b"), tenant("a")]), [true, true, false]);
-    }
-
-    #[test]
-    fn two_spellings_of_an_argument_count_as_one() {
-        let config = json!({"key": "arg_user"});
-        assert_eq!(allowed(config, [get("/?user=a%20b"), get("/?%75ser=a+b")]), [true, false]);
-    }
-
-    #[test]
-    fn counts_each_combination_apart() {
-        let config = json!({"key": "$http_x_tenant $uri", "key_type": "var_combination"});
-        let tenant = |path, name| get(path).header("X-Tenant", name);
-        let requests = [tenant("/a", "1"), tenant("/b", "1"), tenant("/a", "2"), tenant("/a?again", "1")];
-        assert_eq!(allowed(config, requests), [true, true, true, false]);
-    }
-
-    #[test]
-    fn counts_everybody_together_by_a_constant() {
-        let config = json!({"key": "all", "key_type": "constant"});
-        assert_eq!(allowed(config, [get("/a"), get("/b")]), [true, false]);
-    }
-
-    #[test]
-    fn falls_back_to_the_client_address_where_the_key_is_empty() {
-        let config = json!({"key": "$http_x_tenant-$arg_user", "key_type": "var_combination"});
-        assert_eq!(allowed(config, [get("/"), get("/"), get("/?user=a")]), [true, false, true]);
-        assert_eq!(allowed(json!({"key": "consumer_name"}), [get("/"), get("/")]), [true, false]);
-    }
-
-    #[test]
-    fn counts_outlive_a_swap_and_groups_share_them() {
-        let config = json!({"limit-count": {"count": 1, "time_window": 60, "group": "shared"}});
-        let bench = Bench::new(config.clone());
-        assert!(bench.run(&mut bench.exchange(get("/"))).is_none());
-        let swapped = bench.swapped("other", config);
-        assert!(swapped.run(&mut swapped.exchange(get("/"))).is_some());
-
-        let config = json!({"limit-count": {"count": 1, "time_window": 60}});
-        let bench = Bench::new(config.clone());
-        assert!(bench.run(&mut bench.exchange(get("/"))).is_none());
-        let same = bench.swapped("route", config.clone());
-        assert!(same.run(&mut same.exchange(get("/"))).is_some());
-        let other = bench.swapped("other", config);
-        assert!(other.run(&mut other.exchange(get("/"))).is_none());
-    }
-
-    #[test]
-    fn refuses_settings_that_cannot_hold() {
-        let whole = json!({"count": 1, "time_window": 1});
-        let wrong = [
-            (json!({"count": 0}), "expected a nonzero"),
-            (json!({"count": 1.5}), "expected a nonzero"),
-            (json!({"time_window": -1}), "expected a nonzero"),
-            (json!({"rejected_code": 600}), "200 to 599"),
-            (json!({"rejected_code": 199}), "200 to 599"),
-            (json!({"rejected_msg": ""}), "must not be empty"),
-            (json!({"policy": "redis"}), "not supported yet"),
-            (json!({"policy": "redis-cluster"}), "not supported yet"),
-            (json!({"key": "remote_adr"}), "did you mean $remote_addr?"),
-            (json!({"key": "$remote_addr $uri"}), "var_combination"),
-            (json!({"key": "$1", "key_type": "var_combination"}), "$1 stands for nothing"),
-            (json!({"kye": "uri"}), "unknown field `kye`"),
-        ];
-        for (change, why) in wrong {
-            let mut config = whole.clone();
-            config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-            let message = Bench::problem(json!({"limit-count": config}));
-            assert!(message.contains(why), "{change}: {message}");
-        }
-        assert!(Bench::problem(json!({"limit-count": {"count": 1}})).contains("time_window"));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@
 mod chain;
 mod cors;
 pub mod counters;
+mod groups;
 mod key_auth;
 mod limit_count;
 mod prometheus;
@@ -17,6 +18,7 @@ mod request_id;
 pub(crate) mod testing;
 
 pub use chain::Chain;
+pub use groups::Groups;
 
 use crate::exchange::Exchange;
 use crate::generation::Consumers;
@@ -24,9 +26,10 @@ use crate::http::Response;
 use crate::observe::Record;
 use crate::state::State;
 use ::http::HeaderName;
-use serde::Deserialize as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// What the exchange does after a plugin has run.
@@ -50,6 +53,8 @@ pub enum Phase {
     Limit,
     /// Changes what goes upstream.
     Rewrite,
+    /// Only `finish` does anything: the plugin looks back at what has ended.
+    Finish,
 }
 
 /// A plugin, built for one place.
@@ -62,6 +67,12 @@ pub trait Plugin: Send + Sync {
 
     /// Headers in which a client presents its credential to this plugin. A tool call passes on only these.
     fn credential_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
+    /// Query arguments in which a client presents its credential to this plugin, by their decoded names. A tool call
+    /// passes on only these.
+    fn credential_arguments(&self) -> &[String] {
         &[]
     }
 
@@ -86,6 +97,23 @@ pub struct BuildContext<'a> {
     pub consumers: &'a Arc<Consumers>,
     /// What outlives the snapshot.
     pub state: &'a Arc<State>,
+    /// The groups that plugins of this snapshot have joined so far.
+    pub groups: &'a Groups,
+}
+
+/// What is wrong with a plugin's configuration.
+#[derive(Debug)]
+pub struct Problem {
+    /// JSON pointer from the configuration to the field; empty for the whole.
+    pub pointer: String,
+    /// A sentence that names the field too.
+    pub why: String,
+}
+
+impl From<String> for Problem {
+    fn from(why: String) -> Self {
+        Self { pointer: String::new(), why }
+    }
 }
 
 /// How a plugin's file makes the plugin.
@@ -107,7 +135,7 @@ pub struct Entry {
     schema: fn() -> schemars::Schema,
 }
 
-type Builder = fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String>;
+type Builder = fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, Problem>;
 
 const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Entry {
     Entry { name, priority, phase, build: build::<P>, schema: schema::<P> }
@@ -121,7 +149,7 @@ pub static TABLE: &[Entry] = &[
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
-    entry::<prometheus::Prometheus>("prometheus", 500, Phase::Receive),
+    entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
 ];
 
 impl Entry {
@@ -130,15 +158,43 @@ impl Entry {
         TABLE.iter().find(|entry| entry.name == name)
     }
 
-    /// Builds the plugin from its configuration.
-    pub fn build(&self, config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String> {
+    /// Builds the plugin from its configuration. At a consumer, whose plugins take part once it is known, what would
+    /// have run before is refused rather than left without effect.
+    pub fn build(&self, config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, Problem> {
+        if matches!(context.place, Place::Consumer(_)) && self.phase < Phase::Access {
+            let name = self.name;
+            let why = format!(
+                "{name} runs before the consumer is known, so it cannot be a consumer's; put it on a route, a service, \
+                 an api or a global rule"
+            );
+            return Err(why.into());
+        }
         (self.build)(config, context)
     }
 }
 
-fn build<P: Build>(config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, String> {
-    let config = P::Config::deserialize(config).map_err(|error| error.to_string())?;
+fn build<P: Build>(config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, Problem> {
+    let config: P::Config = serde_path_to_error::deserialize(config).map_err(misfit)?;
     Ok(Arc::new(P::build(config, context)?))
+}
+
+/// Says which field it was that serde could not read.
+fn misfit(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    let mut pointer = String::new();
+    for segment in error.path() {
+        // Writing to a string does not fail.
+        let _ = match segment {
+            Segment::Map { key } => write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Seq { index } => write!(pointer, "/{index}"),
+            // Neither stands in the configuration as a step of its own.
+            Segment::Enum { .. } | Segment::Unknown => Ok(()),
+        };
+    }
+    let why = match pointer.is_empty() {
+        true => error.inner().to_string(),
+        false => format!("{}: {}", error.path(), error.inner()),
+    };
+    Problem { pointer, why }
 }
 
 fn schema<P: Build>() -> schemars::Schema {

@@ -31,7 +31,8 @@ pub struct Tool {
     /// Id of the route whose plugins and upstream a call goes through.
     pub route: String,
     /// The entry of tools/list as clients get it: name, title, description, inputSchema (JSON Schema 2020-12, local
-    /// references only), annotations.
+    /// references only), annotations. An `outputSchema` is of an object; an answer that is JSON but no object is
+    /// checked and given as `{"result": answer}`.
     pub definition: serde_json::Value,
     pub request: ToolRequest,
 }

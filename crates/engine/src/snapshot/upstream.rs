@@ -122,7 +122,7 @@ pub struct Timeouts {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keepalive {
-    /// Idle connections kept per worker and upstream; 0 keeps none.
+    /// Idle connections kept per worker and node; 0 keeps none.
     pub size: usize,
     pub idle_timeout_ms: u64,
     /// Requests after which a connection is closed.

@@ -1,6 +1,6 @@
 //! The log as a file has it, and what becomes of lines that cannot be written.
 
-use super::{AccessLog, Sink, Target};
+use super::{AccessLog, Sink};
 use crate::observe::Record;
 use crate::plugins::testing::{Bench, get};
 use serde_json::{Value, json};
@@ -176,16 +176,44 @@ fn writes_to_the_new_file_after_a_reopen() {
     let (scratch, moved) = (Scratch::new(), Scratch::new());
     let log = scratch.open();
     std::fs::rename(&scratch.0, &moved.0).unwrap();
-    log.reopen();
+    log.write(&record("/old"));
+    log.reopen().unwrap();
+    assert!(scratch.0.exists());
     log.write(&record("/new"));
     log.close();
-    assert_eq!((lines(&moved.0).len(), lines(&scratch.0).len()), (0, 1));
+    let written = lines(&moved.0).len() + lines(&scratch.0).len();
+    assert!(lines(&scratch.0).iter().any(|line| line["path"] == "/new"));
+    assert_eq!((written, log.dropped()), (2, 0));
+}
+
+#[test]
+fn writes_on_to_the_old_file_where_the_new_one_cannot_be_opened() {
+    let (scratch, moved) = (Scratch::new(), Scratch::new());
+    let log = scratch.open();
+    std::fs::rename(&scratch.0, &moved.0).unwrap();
+    std::fs::create_dir(&scratch.0).unwrap();
+    assert_eq!(log.reopen().unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    log.write(&record("/on"));
+    log.close();
+    assert_eq!(lines(&moved.0).len(), 1);
+    std::fs::remove_dir(&scratch.0).unwrap();
+}
+
+#[test]
+fn lets_the_old_file_go_without_new_lines() {
+    let (old, is_let_go) = mpsc::sync_channel(0);
+    let scratch = Scratch::new();
+    let log = AccessLog::to(Box::new(Slow(old)), Some(scratch.0.as_path().into()), 1000).unwrap();
+    log.reopen().unwrap();
+    // It comes as soon as the writer has dropped its end; the bound is for a writer that does not.
+    let end = is_let_go.recv_timeout(Duration::from_secs(30));
+    assert_eq!(end, Err(mpsc::RecvTimeoutError::Disconnected));
 }
 
 #[test]
 fn says_why_a_file_cannot_be_opened() {
     assert_eq!(AccessLog::open("/no/such/folder/access.log").err().unwrap().kind(), io::ErrorKind::NotFound);
-    assert!(matches!(Target::open("stdout"), Ok(Target::Stdout)));
+    assert!(AccessLog::open("stdout").unwrap().reopen().is_ok());
 }
 
 /// A sink that hands each batch over, and waits until it is taken.
@@ -195,14 +223,12 @@ impl Sink for Slow {
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
         self.0.send(lines.to_vec()).map_err(io::Error::other)
     }
-
-    fn reopen(&mut self) {}
 }
 
 #[test]
 fn lines_come_without_a_close_and_a_slow_disk_costs_lines_but_no_time() {
     let (batches, taken) = mpsc::sync_channel(0);
-    let log = AccessLog::to(Slow(batches), 1000).unwrap();
+    let log = AccessLog::to(Box::new(Slow(batches)), None, 1000).unwrap();
     log.write(&record("/first"));
     // The writer stands until somebody takes its batch, and this thread goes on.
     for _ in 0..1000 {
@@ -223,7 +249,7 @@ fn lines_come_without_a_close_and_a_slow_disk_costs_lines_but_no_time() {
 fn a_batch_that_cannot_be_written_counts_as_dropped() {
     let (batches, taken) = mpsc::sync_channel(0);
     drop(taken);
-    let log = AccessLog::to(Slow(batches), 1000).unwrap();
+    let log = AccessLog::to(Box::new(Slow(batches)), None, 1000).unwrap();
     log.write(&record("/1"));
     log.write(&record("/2"));
     log.close();

@@ -4,11 +4,11 @@
 //! and the names that vary under it. Series are bounded in number: beyond the bound, new ones leave out consumer and
 //! node, of which there may be many.
 
+use super::family::Family;
 use super::values::{Latencies, Tally};
 use crate::observe::Record;
 use hashbrown::HashTable;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -144,18 +144,18 @@ impl Families {
 
     fn series(&self, record: &Record, prefer_name: bool) -> Series {
         let mut labels = StatusLabels::of(record, prefer_name);
-        let is_known = self.latencies.get(&labels.typed("request")).is_some();
+        let is_known = self.latencies.has(&labels.typed("request"));
         if !is_known && self.combinations.fetch_add(1, Ordering::Relaxed) >= self.bound {
             labels.consumer = Arc::default();
             labels.node = Arc::default();
         }
         Series {
             statuses: Vec::new(),
-            request: self.latencies.get_or_create_owned(&labels.typed("request")),
-            upstream: self.latencies.get_or_create_owned(&labels.typed("upstream")),
-            apisix: self.latencies.get_or_create_owned(&labels.typed("apisix")),
-            ingress: self.bandwidth.get_or_create_owned(&labels.typed("ingress")),
-            egress: self.bandwidth.get_or_create_owned(&labels.typed("egress")),
+            request: self.latencies.series(&labels.typed("request")),
+            upstream: self.latencies.series(&labels.typed("upstream")),
+            apisix: self.latencies.series(&labels.typed("apisix")),
+            ingress: self.bandwidth.series(&labels.typed("ingress")),
+            egress: self.bandwidth.series(&labels.typed("egress")),
             labels,
         }
     }
@@ -195,7 +195,7 @@ impl Series {
             Some((_, status)) => status.add(1),
             None => {
                 let labels = StatusLabels { code: record.status, ..self.labels.clone() };
-                let status = families.statuses.get_or_create_owned(&labels);
+                let status = families.statuses.series(&labels);
                 status.add(1);
                 self.statuses.push((record.status, status));
             }
