@@ -1,157 +1,43 @@
 """The gateway: the one owner of the engine. Loads a configuration with all that it names, compiles, applies,
 watches.
 
-Everything that has to be read is read here: the file, OpenAPI documents, logos. A configuration is applied as
-a whole or not at all; while one is wrong the last good one goes on, and the problems are logged (logger
-`toolway.gateway`).
+`reading` reads what a configuration names. A configuration is applied as a whole or not at all; while one is
+wrong the last good one goes on, and the problems are logged (logger `toolway.gateway`).
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import os
 import queue
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import watchfiles
 
-from toolway import _engine, openapi
+from toolway import _engine
 from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
-from toolway.compile.publishing import image_type
-from toolway.config import Configuration, load, parse
 from toolway.problem import ConfigurationError, Problem
+from toolway.reading import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import FrameType
 
-    from toolway.config.models import Api, App
     from toolway.openapi.model import Document
+
 
 logger = logging.getLogger("toolway.gateway")
 
 DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
-_MAXIMUM_LOGO_BYTES = 2 << 20
 _FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics", "control", "access_log")
-_URL = re.compile(r"https?://", re.IGNORECASE)
-_REFERENCE_TO_FILE = re.compile(rb"""\$ref["']?\s*:\s*["']?[^#"'\s]""")
-
-Stamp = tuple[int, int, int] | None
-"""What tells one version of a file from the next: time of change in ns, size, inode; none: no such file."""
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
-    except (OSError, ValueError):
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-@dataclass(slots=True)
-class _Reader:
-    """Reads what a configuration names. Documents are kept by content: a reload reads what changed."""
-
-    stamps: dict[Path, Stamp] = field(default_factory=dict)
-    """The files that were read, or looked for, as they were before."""
-    _documents: dict[str, Document] = field(default_factory=dict)
-
-    def configuration(self, path: Path) -> Configuration:
-        """The configuration in the file `path`. Raises ConfigurationError."""
-        self._note(path)
-        configuration = parse(load(path), plugin_schemas=json.loads(_engine.plugin_schemas()))
-        for file in configuration.files:
-            self._note(file)
-        return configuration
-
-    def documents(self, configuration: Configuration) -> dict[str, Document]:
-        """The document of each api by its id. Raises ConfigurationError with the problems of all of them."""
-        found: dict[str, Document] = {}
-        kept: dict[str, Document] = {}
-        problems: list[Problem] = []
-        for api in configuration.apis:
-            key = self._key(api, configuration.source.folder)
-            document = self._documents.get(key) if key else None
-            try:
-                document = document or openapi.read(api.spec, base=configuration.source.folder)
-            except ConfigurationError as error:
-                problems += [
-                    configuration.source.problem(
-                        "spec-unreadable", f"the document cannot be used: {problem}", f"{api.pointer}/spec"
-                    )
-                    for problem in error.problems
-                ]
-                continue
-            found[api.id] = document
-            if key:
-                kept[key] = document
-        if problems:
-            raise ConfigurationError(problems)
-        self._documents = kept
-        return found
-
-    def logos(self, configuration: Configuration) -> dict[str, bytes]:
-        """The image of each app that has one, by its id. Raises ConfigurationError."""
-        found: dict[str, bytes] = {}
-        problems: list[Problem] = []
-        for app in configuration.apps:
-            if app.logo is None:
-                continue
-            try:
-                found[app.id] = self._logo(app, configuration.source.folder)
-            except (OSError, ValueError) as error:
-                message = f"the logo cannot be used: {error}"
-                problems.append(
-                    configuration.source.problem("logo-unreadable", message, f"{app.pointer}/logo")
-                )
-        if problems:
-            raise ConfigurationError(problems)
-        return found
-
-    def forget_documents(self) -> None:
-        """Makes the next reload read every document anew, those behind URLs too."""
-        self._documents.clear()
-
-    def _logo(self, app: App, folder: Path) -> bytes:
-        path = folder / (app.logo or "")
-        self._note(path)
-        with path.open("rb") as file:
-            image = file.read(_MAXIMUM_LOGO_BYTES + 1)
-        if len(image) > _MAXIMUM_LOGO_BYTES:
-            raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
-        if image_type(image) is None:
-            raise ValueError("it is not a PNG, JPEG or SVG image")
-        return image
-
-    def _key(self, api: Api, folder: Path) -> str | None:
-        """What a document is kept by; none for one that leads to other files, whose changes it would hide."""
-        if isinstance(api.spec, dict):
-            content = json.dumps(api.spec, sort_keys=True).encode()
-        elif _URL.match(api.spec):
-            return api.spec
-        else:
-            path = folder / api.spec
-            self._note(path)
-            try:
-                content = path.read_bytes()
-            except (OSError, ValueError):
-                return None
-        if _REFERENCE_TO_FILE.search(content):
-            return None
-        return f"{folder}:{hashlib.sha256(content).hexdigest()}"
-
-    def _note(self, path: Path) -> None:
-        self.stamps[path] = _stamp(path)
 
 
 class Gateway:
@@ -172,7 +58,7 @@ class Gateway:
         self._path = path
         self._connect_to = dict(connect_to or {})
         self._drain_seconds = drain_seconds
-        self._reader = _Reader()
+        self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
         self._engine: _engine.Engine | None = None
         self._applied = ""
@@ -401,15 +287,11 @@ class Gateway:
                     return
 
     def _folders(self) -> Sequence[Path]:
-        return sorted({folder for path in self._reader.stamps if (folder := path.parent).is_dir()})
+        return self._reader.folders()
 
     def _has_changed(self) -> bool:
         with self._lock:
-            changed = {path for path, stamp in self._reader.stamps.items() if _stamp(path) != stamp}
-            # Noted here, so that a file which stays wrong is told once.
-            for path in changed:
-                self._reader.stamps[path] = _stamp(path)
-        return bool(changed)
+            return self._reader.has_changed()
 
 
 def _cores() -> int:

@@ -68,7 +68,7 @@ fn a_prefix_that_is_no_path_is_refused() {
 #[test]
 fn a_consumer_cannot_have_plugins_that_run_before_it_is_known() {
     let consumer = |name: &str| json!({"consumers": [{"username": "jack", "plugins": {name: {}}}]});
-    for name in ["request-id", "cors", "key-auth"] {
+    for name in ["real-ip", "request-id", "cors", "key-auth"] {
         let problems = build(consumer(name)).err().unwrap_or_default();
         let [(at, why)] = problems.as_slice() else { panic!("{name}: {problems:?}") };
         assert_eq!(at, &format!("/consumers/0/plugins/{name}"));
