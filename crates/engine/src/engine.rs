@@ -5,14 +5,16 @@ use crate::exchange::Arrival;
 use crate::generation::{BuildError, Generation};
 use crate::mcp;
 use crate::observe::{AccessLog, serve_metrics};
-use crate::server::{Listener, Shared, WorkerThread, bind, run_once};
+use crate::server::{
+    Connections, Listener, Queue, Shared, WorkerThread, bind, most_files, raise_most_files, run_once,
+};
 use crate::snapshot::{Gateway, Snapshot};
 use crate::state::State;
 use crate::upstream::{Orders, Upkeep};
 use ::http::HeaderMap;
 use arc_swap::ArcSwap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -27,7 +29,8 @@ pub struct Engine {
 }
 
 enum Life {
-    Built,
+    /// With each worker's queue of connections.
+    Built(Vec<Queue>),
     Running(Running),
     Drained,
 }
@@ -69,14 +72,16 @@ impl Engine {
             let why = format!("the thread that resolves names cannot be started: {error}");
             BuildError { problems: vec![(String::new(), why)] }
         })?;
+        // Each connection may need another one to an upstream.
+        let (connections, queues) = Connections::new(gateway.workers.max(1), most_files() / 2);
         let shared = Shared {
             generation: ArcSwap::from_pointee(generation),
             state,
             access_log,
-            connections: AtomicUsize::new(0),
+            connections,
             ready: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), gateway, upkeep, life: Mutex::new(Life::Built) })
+        Ok(Self { shared: Arc::new(shared), gateway, upkeep, life: Mutex::new(Life::Built(queues)) })
     }
 
     /// Builds a snapshot and drops it.
@@ -96,11 +101,11 @@ impl Engine {
 
     fn listen(&self, beside: bool) -> Result<(), StartError> {
         let mut life = self.life();
-        if !matches!(*life, Life::Built) {
+        let Life::Built(queues) = &mut *life else {
             return Err(StartError::Started);
-        }
-        let workers = self.gateway.workers.max(1);
-        let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
+        };
+        raise_most_files();
+        let mut sockets: Vec<Vec<Listener>> = queues.iter().map(|_| Vec::new()).collect();
         let listen = listen_on(&self.gateway.listen, false, beside, &mut sockets)?;
         let tls_listen = listen_on(&self.gateway.tls_listen, true, beside, &mut sockets)?;
         let (metrics, metrics_address) = bind_one(self.gateway.metrics.as_deref(), beside)?;
@@ -114,10 +119,13 @@ impl Engine {
         if let Some(listener) = control {
             aside.push(serve_control(listener, self.shared.clone(), aside_stopped)?);
         }
-        let workers: io::Result<Vec<_>> = sockets
+        let workers: io::Result<Vec<_>> = std::mem::take(queues)
             .into_iter()
+            .zip(sockets)
             .enumerate()
-            .map(|(index, sockets)| WorkerThread::start(index, self.shared.clone(), sockets, stopped.clone()))
+            .map(|(index, (queue, sockets))| {
+                WorkerThread::start(index, self.shared.clone(), sockets, queue, stopped.clone())
+            })
             .collect();
         *life = Life::Running(Running {
             workers: workers?,
@@ -138,7 +146,7 @@ impl Engine {
     pub fn listen_addresses(&self) -> Vec<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.listen.clone(),
-            Life::Built | Life::Drained => Vec::new(),
+            Life::Built(_) | Life::Drained => Vec::new(),
         }
     }
 
@@ -146,7 +154,7 @@ impl Engine {
     pub fn tls_listen_addresses(&self) -> Vec<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.tls_listen.clone(),
-            Life::Built | Life::Drained => Vec::new(),
+            Life::Built(_) | Life::Drained => Vec::new(),
         }
     }
 
@@ -154,7 +162,7 @@ impl Engine {
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.metrics,
-            Life::Built | Life::Drained => None,
+            Life::Built(_) | Life::Drained => None,
         }
     }
 
@@ -162,7 +170,7 @@ impl Engine {
     pub fn control_address(&self) -> Option<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.control,
-            Life::Built | Life::Drained => None,
+            Life::Built(_) | Life::Drained => None,
         }
     }
 
@@ -217,7 +225,7 @@ impl Engine {
 
     /// Client connections that are open now.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::Relaxed)
+        self.shared.connections.total()
     }
 
     /// Runs `tools/call` on the calling thread: the result object, or none for an unknown app or tool.
@@ -238,6 +246,7 @@ impl Engine {
             port: 0,
             tls: None,
             tool: None,
+            activity: None,
         };
         run_once(self.shared.clone(), |worker| async move {
             mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await

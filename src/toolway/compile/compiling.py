@@ -82,9 +82,9 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "head_timeout_ms": round(limits.head_timeout * 1000),
         "mcp_body_bytes": limits.mcp_body_bytes,
     }
-    found |= limits.model_dump(include={"uri_bytes", "body_bytes", "match_body_bytes"}, exclude_defaults=True)
-    if limits.body_timeout != Limits.model_fields["body_timeout"].default:
-        found["body_timeout_ms"] = round(limits.body_timeout * 1000)
+    for name, value in limits.model_dump(exclude={"head_timeout"}, exclude_defaults=True).items():
+        is_time = name.endswith("_timeout")
+        found[f"{name}_ms" if is_time else name] = round(value * 1000) if is_time else value
     return found
 
 

@@ -90,7 +90,8 @@ impl Builder<'_> {
 
     fn tls(&mut self, snapshot: &Snapshot) -> Arc<TlsTable> {
         let problems = &mut self.problems;
-        Arc::new(TlsTable::build(&snapshot.ssls, &self.state.tickets, &mut |(at, why)| {
+        let State { tls_entries, tickets, .. } = &**self.state;
+        Arc::new(TlsTable::build(&snapshot.ssls, tls_entries, tickets, &mut |(at, why)| {
             problems.push((format!("/ssls{at}"), why));
         }))
     }

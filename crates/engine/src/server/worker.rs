@@ -1,6 +1,7 @@
 //! A worker: one thread, one current-thread runtime, its own listeners and pool.
 
 use super::connection;
+use super::connections::{Connections, Queue};
 use super::listener::Listener;
 use crate::error::ProxyError;
 use crate::generation::Generation;
@@ -11,7 +12,7 @@ use arc_swap::ArcSwap;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use std::{io, thread};
 use tokio::runtime;
@@ -30,7 +31,7 @@ pub struct Shared {
     pub state: Arc<State>,
     pub access_log: Option<AccessLog>,
     /// Client connections that are open.
-    pub connections: AtomicUsize,
+    pub connections: Arc<Connections>,
     /// Whether new requests are wanted: from the end of the start to the beginning of the end.
     pub ready: AtomicBool,
 }
@@ -76,16 +77,18 @@ pub struct WorkerThread {
 }
 
 impl WorkerThread {
-    /// Starts a worker that accepts from `listeners` until `stop` turns true, and then finishes its connections.
+    /// Starts a worker that takes connections from `listeners` and other workers until `stop` turns true, and then
+    /// finishes those it has.
     pub fn start(
         index: usize,
         shared: Arc<Shared>,
         listeners: Vec<Listener>,
+        queue: Queue,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         let runtime = current_thread()?;
         let handle = thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            LocalSet::new().block_on(&runtime, serve(Worker::new(shared), listeners, stop));
+            LocalSet::new().block_on(&runtime, serve(Worker::new(shared), index, listeners, queue, stop));
         })?;
         Ok(Self { handle })
     }
@@ -110,7 +113,13 @@ fn current_thread() -> io::Result<runtime::Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 
-async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Receiver<bool>) {
+async fn serve(
+    worker: Rc<Worker>,
+    index: usize,
+    listeners: Vec<Listener>,
+    queue: Queue,
+    mut stop: watch::Receiver<bool>,
+) {
     let sweeper = worker.clone();
     let sweep = tokio::task::spawn_local(async move {
         loop {
@@ -118,10 +127,12 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Re
             sweeper.pool.sweep();
         }
     });
-    let connections: Vec<_> = listeners
+    let mut connections: Vec<_> = listeners
         .into_iter()
-        .map(|listener| tokio::task::spawn_local(connection::accept(worker.clone(), listener, stop.clone())))
+        .map(|listener| connection::accept(worker.clone(), index, listener, stop.clone()))
+        .map(tokio::task::spawn_local)
         .collect();
+    connections.push(tokio::task::spawn_local(connection::take(worker.clone(), queue, stop.clone())));
     // An error means that the engine is gone, which stops the worker too.
     let _ = stop.wait_for(|stop| *stop).await;
     for accepting in connections {

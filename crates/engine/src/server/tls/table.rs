@@ -4,12 +4,13 @@ use super::client::{Demand, Verifier};
 use super::tickets::Tickets;
 use crate::snapshot::{Ssl, TlsProtocol};
 use crate::tls::{PemError, certified_key, provider};
+use aws_lc_rs::digest::{Context, SHA256};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SignatureAlgorithm, SupportedProtocolVersion};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// What clients of some server names get.
 #[derive(Debug)]
@@ -17,6 +18,10 @@ pub struct TlsEntry {
     pub config: Arc<ServerConfig>,
     pub demand: Option<Demand>,
 }
+
+/// What clients get, by a digest of the settings that it was made from: a swap builds only what is new.
+#[derive(Default)]
+pub struct TlsEntries(Mutex<HashMap<[u8; 32], Weak<TlsEntry>>>);
 
 /// All server names of a generation.
 #[derive(Debug, Default)]
@@ -32,15 +37,18 @@ pub struct TlsTable {
 pub type TlsProblem = (String, String);
 
 impl TlsTable {
-    /// Builds the table; `problem` is told everything that is wrong.
-    pub fn build(ssls: &[Ssl], tickets: &Tickets, problem: &mut dyn FnMut(TlsProblem)) -> Self {
+    /// Builds the table, with what `known` has already; `problem` is told everything that is wrong.
+    pub fn build(
+        ssls: &[Ssl],
+        known: &TlsEntries,
+        tickets: &Tickets,
+        problem: &mut dyn FnMut(TlsProblem),
+    ) -> Self {
         let mut table = Self::default();
         for (index, ssl) in ssls.iter().enumerate() {
-            match TlsEntry::build(ssl, tickets, &mut |(at, why)| problem((format!("/{index}{at}"), why))) {
-                Some(entry) => {
-                    table.insert(ssl, Arc::new(entry), &mut |why| problem((format!("/{index}/snis"), why)))
-                }
-                None => continue,
+            let below = &mut |(at, why): TlsProblem| problem((format!("/{index}{at}"), why));
+            if let Some(entry) = known.entry(ssl, tickets, below) {
+                table.insert(ssl, entry, &mut |why| problem((format!("/{index}/snis"), why)));
             }
         }
         table
@@ -82,6 +90,53 @@ impl TlsTable {
         }
         self.find(Some(&host.to_ascii_lowercase()))?.demand
     }
+}
+
+impl TlsEntries {
+    /// The entry for `ssl`. A certificate that has expired since it was read goes on until it is exchanged, so that it
+    /// holds up no other change.
+    fn entry(
+        &self,
+        ssl: &Ssl,
+        tickets: &Tickets,
+        problem: &mut dyn FnMut(TlsProblem),
+    ) -> Option<Arc<TlsEntry>> {
+        let key = digest(ssl);
+        // Only whoever swaps comes here.
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = known.get(&key).and_then(Weak::upgrade) {
+            return Some(entry);
+        }
+        let entry = Arc::new(TlsEntry::build(ssl, tickets, problem)?);
+        known.retain(|_, entry| entry.strong_count() > 0);
+        known.insert(key, Arc::downgrade(&entry));
+        Some(entry)
+    }
+}
+
+/// Of all that an entry is made from; server names choose between entries and are no part of them.
+fn digest(ssl: &Ssl) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    // A length before each, so that parts cannot run into one another.
+    let mut add = |part: &str| {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    };
+    for pair in &ssl.certificates {
+        add(&pair.cert);
+        add(pair.key.reveal());
+    }
+    add("");
+    for protocol in &ssl.protocols {
+        add(&format!("{protocol:?}"));
+    }
+    if let Some(client) = &ssl.client {
+        add(&client.depth.to_string());
+        add(&client.ca);
+    }
+    let mut digest = [0; 32];
+    digest.copy_from_slice(context.finish().as_ref());
+    digest
 }
 
 impl TlsEntry {
@@ -169,7 +224,9 @@ mod tests {
             ssls.push(serde_json::from_value(ssl).unwrap());
         }
         let mut problems = Vec::new();
-        let table = TlsTable::build(&ssls, &Tickets::default(), &mut |problem| problems.push(problem));
+        let table = TlsTable::build(&ssls, &TlsEntries::default(), &Tickets::default(), &mut |problem| {
+            problems.push(problem)
+        });
         (table, problems)
     }
 
@@ -208,5 +265,30 @@ mod tests {
                 "/1/snis: another of the ssls has the server name \"A.test\"",
             ]
         );
+    }
+
+    fn ssl(cert: &str, key: &str, protocol: &str) -> Ssl {
+        let pair = json!({"cert": cert, "key": key});
+        let ssl = json!({"id": "s", "snis": ["a.test"], "certificates": [pair], "protocols": [protocol]});
+        serde_json::from_value(ssl).unwrap()
+    }
+
+    #[test]
+    fn a_swap_builds_only_the_certificates_that_have_changed() {
+        let (known, tickets) = (TlsEntries::default(), Tickets::default());
+        let made = || rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let (old, new) = (made(), made());
+        let entry = |pair: &rcgen::CertifiedKey<rcgen::KeyPair>, protocol: &str| {
+            let ssls = [ssl(&pair.cert.pem(), &pair.signing_key.serialize_pem(), protocol)];
+            let table = TlsTable::build(&ssls, &known, &tickets, &mut |problem| panic!("{problem:?}"));
+            table.exact.get("a.test").unwrap().clone()
+        };
+        let first = entry(&old, "TLSv1.3");
+        assert!(Arc::ptr_eq(&first, &entry(&old, "TLSv1.3")));
+        assert!(!Arc::ptr_eq(&first, &entry(&old, "TLSv1.2")));
+        assert!(!Arc::ptr_eq(&first, &entry(&new, "TLSv1.3")));
+        drop(first);
+        entry(&new, "TLSv1.3");
+        assert_eq!(known.0.lock().unwrap().values().filter(|entry| entry.strong_count() > 0).count(), 0);
     }
 }
