@@ -1,8 +1,8 @@
 """Many clients that do next to nothing, as a process of their own: `crowd.py PORT IDLE SLOW`.
 
-Each idle one has had one answer and keeps its connection. Of the slow ones a third each sends a head, sends a body,
-and reads an answer of `/large`, a few bytes a second. Prints "ready" once all are there; at the end of the standard
-input it looks after them and prints how many idle connections were lost and how many slow ones.
+Each idle one has had one answer and keeps its connection. Of the slow ones a third each sends a head, sends a
+body, and reads an answer of `/large`, a few bytes a second. Prints "ready" once all are there; at the end of
+the standard input it looks after them and prints how many idle connections were lost and how many slow ones.
 """
 
 from __future__ import annotations

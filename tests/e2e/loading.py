@@ -1,8 +1,8 @@
-"""Load on a gateway: clients on one event loop that ask again and again, each on a kept connection, and note what
-went wrong.
+"""Load on a gateway: clients on one event loop that ask again and again, each on a kept connection, and note
+what went wrong.
 
-A request has failed where its connection ends before the whole answer, or where nobody takes the connection. A
-client that is told `Connection: close` makes a new connection, as every HTTP client does.
+A request has failed where its connection ends before the whole answer, or where nobody takes the connection.
+A client that is told `Connection: close` makes a new connection, as every HTTP client does.
 """
 
 from __future__ import annotations
@@ -56,11 +56,14 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
 
 @dataclass(slots=True)
 class Client:
-    """One client. With `fresh_after`, it makes a new connection after so many requests."""
+    """One client. With `fresh_after`, it makes a new connection after so many requests; with `pause`, it waits so
+    many seconds between two.
+    """
 
     port: int
     requests: Callable[[], bytes] = get
     fresh_after: int = 0
+    pause: float = 0
     statuses: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -110,6 +113,8 @@ class Client:
                         event.set()
                 if told.headers.get("connection") == "close":
                     return self.is_told_to_end
+                if self.pause:
+                    await asyncio.sleep(self.pause)
             return False
         finally:
             writer.close()

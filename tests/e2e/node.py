@@ -1,8 +1,9 @@
-"""A node of an upstream as a process of its own, which can be killed and started anew: `node.py PORT JOURNAL`.
+"""A node of an upstream as a process of its own, which can be killed and started anew: `node.py PORT
+JOURNAL`.
 
-It answers every request with `{"ok":true}`, `/large` with far more than the buffers on the way take. The body of each
-POST is one line of the journal before it is answered, so that nothing that was done is forgotten when the process is
-killed.
+It answers every request with `{"ok":true}`, `/large` with far more than the buffers on the way take. The body
+of each POST is one line of the journal before it is answered, so that nothing that was done is forgotten when
+the process is killed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What happens to a gateway under load: nodes die and come back, it is told to end, and another takes over from it. No
-request fails.
+"""A gateway under load: nodes die and come back, it is told to end, another takes over from it. No request
+fails.
 
 Short by default; TOOLWAY_NODE_ROUNDS and TOOLWAY_TAKEOVERS say how often.
 """

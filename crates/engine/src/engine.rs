@@ -287,3 +287,6 @@ fn bind_one(address: Option<&str>, beside: bool) -> io::Result<(Option<TcpListen
     let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     Ok((listener, address))
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,6 @@ from toolway.compile.routes import add_routes
 from toolway.compile.ssls import add_ssls
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
-from toolway.config.models.gateway import Limits
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from toolway.apps.model import AppView
     from toolway.config import Configuration
+    from toolway.config.models.gateway import Limits
     from toolway.openapi.model import Document
 
 VERSION = 1

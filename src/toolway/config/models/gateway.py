@@ -59,7 +59,7 @@ class Limits(Model):
     idle_timeout: Seconds = 75
     """Seconds that a connection may be without a request; beyond it it is closed."""
     connections: Annotated[int, Field(ge=1, le=2**31)] | None = None
-    """Client connections open at once; beyond it new ones are closed. None: half of the files that may be open."""
+    """Client connections open at once; beyond it new ones are closed. None: half of the files allowed."""
     uri_bytes: Annotated[int, Field(ge=1, le=65_534)] = 16_384
     """Of path and query; beyond it 414."""
     body_bytes: Annotated[int, Field(ge=0, le=2**53)] | None = None
