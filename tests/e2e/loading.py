@@ -56,8 +56,8 @@ async def exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, r
 
 @dataclass(slots=True)
 class Client:
-    """One client. With `fresh_after`, it makes a new connection after so many requests; with `pause`, it waits so
-    many seconds between two.
+    """One client. With `fresh_after` it makes a new connection after so many requests; `pause` is how many
+    seconds it waits between two.
     """
 
     port: int

@@ -207,7 +207,7 @@ def test_the_number_of_files_is_raised_as_far_as_it_may_be_and_a_low_one_is_told
     command = [
         "bash",
         "-c",
-        'ulimit -Sn 300 -Hn 2000; exec "$@"',
+        'ulimit -Sn 300; ulimit -Hn 2000; exec "$@"',
         "limited",
         *toolway("serve", "-c", str(path)),
     ]
