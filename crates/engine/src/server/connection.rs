@@ -179,7 +179,7 @@ async fn serve(
 }
 
 /// Speaks the version of HTTP that the client's first bytes are of.
-async fn converse<S>(
+pub async fn converse<S>(
     worker: Rc<Worker>,
     stream: S,
     arrival: Arrival,

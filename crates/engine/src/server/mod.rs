@@ -17,6 +17,8 @@ mod worker;
 
 pub use activity::{Activity, UnderWay};
 pub use aside::{AsideResponse, serve_aside};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use connection::converse;
 pub use connections::{Connections, Queue};
 pub use files::{most_files, raise_most_files};
 pub use listener::{Listener, bind};
