@@ -25,6 +25,11 @@ use tokio::task::LocalSet;
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Turns of the runtime after which a connection without a request has none to come, and after which one that has a
+/// request waits for bytes that do not come.
+const QUIET: usize = 200;
+const LONG_ENOUGH: usize = 5000;
+
 struct Rig {
     runtime: Runtime,
     tasks: LocalSet,
@@ -156,18 +161,33 @@ async fn converse_with(worker: &Rc<Worker>, data: &[u8]) -> Vec<u8> {
         activity: Some(activity.clone()),
     };
     let (_stop, stopped) = watch::channel(false);
-    let serving = tokio::task::spawn_local(converse(worker.clone(), server, arrival, activity, stopped));
+    let talk = converse(worker.clone(), server, arrival, activity.clone(), stopped);
+    let serving = tokio::task::spawn_local(talk);
     let mut answer = Vec::new();
     // A server that refuses what it reads takes no more of it.
     let (mut from_server, mut to_server) = tokio::io::split(&mut client);
     let send = async {
         let _ = to_server.write_all(data).await;
+        // A client that closes its side has given up what is not answered yet.
+        settle(&activity).await;
         let _ = to_server.shutdown().await;
     };
     let receive = from_server.read_to_end(&mut answer);
     let (_, _) = tokio::join!(send, receive);
     serving.await.expect("no panic");
     answer
+}
+
+/// Returns when every request that can be answered has been, or after long enough.
+async fn settle(activity: &Activity) {
+    let mut quiet = 0;
+    for _ in 0..LONG_ENOUGH {
+        quiet = if activity.idle_since().is_some() { quiet + 1 } else { 0 };
+        if quiet == QUIET {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
 }
 
 /// A message to the MCP endpoint; the first byte says by which version of the protocol. What is answered is JSON.

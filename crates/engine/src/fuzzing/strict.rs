@@ -36,7 +36,9 @@ pub fn read(bytes: &[u8]) -> Result<Option<Strict>, String> {
             "host" => hosts += 1,
             "content-length" => lengths.push(value.trim().to_owned()),
             "transfer-encoding" => codings.push(value.trim().to_owned()),
-            "trailer" | "te" | "keep-alive" | "upgrade" => return Err(format!("{name} belongs to one hop")),
+            "trailer" | "keep-alive" | "upgrade" => return Err(format!("{name} belongs to one hop")),
+            // gRPC servers want to hear that trailers are taken.
+            "te" if value.trim() != "trailers" => return Err(format!("{name} belongs to one hop")),
             _ => {}
         }
     }
