@@ -109,7 +109,7 @@ fn exchanges(criterion: &mut Criterion) {
     ] {
         let worker = worker(&plugins);
         let client = "192.0.2.7:4711".parse().unwrap();
-        let arrival = Arrival { client, scheme: "http", port: 80, tls: None, tool: None, activity: None };
+        let arrival = Arrival::new(client, "http", 80);
         group.bench_function(name, |bencher| {
             let exchange = |request| {
                 let exchange = pin!(exchange::run(&worker, request, arrival.clone()));

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -22,6 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::LocalSet;
 
+const CLIENT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711);
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -152,14 +153,7 @@ pub fn proxy(data: &[u8]) -> usize {
 async fn converse_with(worker: &Rc<Worker>, data: &[u8]) -> Vec<u8> {
     let (mut client, server) = duplex(64 << 10);
     let activity = Activity::begin(None);
-    let arrival = Arrival {
-        client: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711)),
-        scheme: "http",
-        port: 80,
-        tls: None,
-        tool: None,
-        activity: Some(activity.clone()),
-    };
+    let arrival = Arrival { activity: Some(activity.clone()), ..Arrival::new(CLIENT, "http", 80) };
     let (_stop, stopped) = watch::channel(false);
     let talk = converse(worker.clone(), server, arrival, activity.clone(), stopped);
     let serving = tokio::task::spawn_local(talk);
@@ -205,14 +199,7 @@ pub fn mcp(data: &[u8]) {
         headers.insert("mcp-method", HeaderValue::from_static("tools/call"));
         headers.insert("mcp-name", HeaderValue::from_static("find"));
     }
-    let arrival = Arrival {
-        client: SocketAddr::from((Ipv4Addr::new(192, 0, 2, 7), 4711)),
-        scheme: "http",
-        port: 80,
-        tls: None,
-        tool: None,
-        activity: None,
-    };
+    let arrival = Arrival::new(CLIENT, "http", 80);
     let body = RIG.with(|rig| {
         rig.run(async {
             let response = exchange::run(&rig.worker, request, arrival).await;

@@ -122,7 +122,7 @@ impl Door {
 
 fn arrival(client: SocketAddr, port: u16, is_tls: bool) -> Arrival {
     let scheme = if is_tls { "https" } else { "http" };
-    Arrival { client, scheme, port, tls: None, tool: None, activity: None }
+    Arrival::new(client, scheme, port)
 }
 
 async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {

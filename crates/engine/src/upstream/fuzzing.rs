@@ -1,6 +1,7 @@
 //! The codec towards upstreams as fuzz targets and micro benchmarks reach it.
 
 use super::h1::{ChunkDecoder, ChunkPiece, Framing, RequestHead, read_head};
+use crate::http::forwarded::Lines;
 use bytes::BytesMut;
 use http::{HeaderMap, Method};
 
@@ -13,7 +14,7 @@ pub struct Chunks(ChunkDecoder);
 
 impl ResponseReader {
     pub fn new(method: &Method) -> Self {
-        Self(RequestHead::new(method, "/", &HeaderMap::new(), Framing::None))
+        Self(RequestHead::new(method, "/", &HeaderMap::new(), &Lines::new(), Framing::None))
     }
 
     /// What the head in `buffer` says, or what is wrong with it; none where it is not complete.
