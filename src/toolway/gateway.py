@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import watchfiles
 
 from toolway import _engine
-from toolway.compile import Compiled
+from toolway.compile import Compiled, Running, text
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
@@ -61,7 +61,7 @@ class Gateway:
         self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
         self._engine: _engine.Engine | None = None
-        self._applied = ""
+        self._running = Running({})
         self._started_with: dict[str, Any] = {}
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -94,12 +94,11 @@ class Gateway:
         if not access_log:
             silent = {**compiled.document["gateway"], "access_log": None}
             compiled = replace(compiled, document={**compiled.document, "gateway": silent})
-        text = compiled.text()
         try:
-            self._engine = _engine.Engine(text)
+            self._engine = _engine.Engine(compiled.text())
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._applied = text
+        self._running = Running(compiled.document)
         self._started_with = dict(compiled.document["gateway"])
         return compiled
 
@@ -157,9 +156,7 @@ class Gateway:
             engine = self._built
             try:
                 compiled = self._compiled()
-                text = compiled.text()
-                if text != self._applied:
-                    self._apply(engine, compiled, text)
+                self._apply(engine, compiled)
             except ConfigurationError as error:
                 logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
                 _log(logging.ERROR, error.problems)
@@ -241,17 +238,28 @@ class Gateway:
             configuration, documents, logos=logos, connect_to=self._connect_to, cores=_cores()
         )
 
-    def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
+    def _apply(self, engine: _engine.Engine, compiled: Compiled) -> None:
+        delta = self._running.delta(compiled.document)
+        if not delta:
+            return
         try:
-            engine.apply(text)
-        except _engine.EngineError as error:
-            raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._applied = text
+            engine.commit(engine.prepare(text(delta)))
+            self._running.follow(compiled.document, delta)
+        except _engine.EngineError:
+            # The whole is refused for the same, and its problems have their places in the file.
+            self._apply_whole(engine, compiled)
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
         for name in _FIXED_UNTIL_RESTART:
             if compiled.document["gateway"].get(name) != self._started_with.get(name):
                 logger.warning("gateway.%s has changed, which takes a restart", name)
+
+    def _apply_whole(self, engine: _engine.Engine, compiled: Compiled) -> None:
+        try:
+            engine.apply(compiled.text())
+        except _engine.EngineError as error:
+            raise ConfigurationError(compiled.problems_of(error.problems)) from error
+        self._running = Running(compiled.document)
 
     def _watch(self) -> None:
         """Reloads when a file that was read has changed, until the gateway stops.
