@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import watchfiles
 
 from toolway import _engine
-from toolway.compile import Compiled, Running, text
+from toolway.compile import Compiled, Running, json_text
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
@@ -243,7 +243,7 @@ class Gateway:
         if not delta:
             return
         try:
-            engine.commit(engine.prepare(text(delta)))
+            engine.commit(engine.prepare(json_text(delta)))
             self._running.follow(compiled.document, delta)
         except _engine.EngineError:
             # The whole is refused for the same, and its problems have their places in the file.

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolway.compile.delta import text
+from toolway.compile.delta import json_text
 from toolway.config.secret import redact, reveal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Compiled:
 
     def text(self) -> str:
         """The snapshot as the JSON text that `Engine` takes."""
-        return text(self.document)
+        return json_text(self.document)
 
     def problems_of(self, refused: Iterable[tuple[str, str]]) -> list[Problem]:
         """What the engine said, as (snapshot pointer, message), told at the places in the source."""

@@ -31,7 +31,7 @@ _IDS = {
 _PATTERN_BEGINS = re.compile(r"(?<=/):|\{|\*")
 
 
-def text(document: Mapping[str, Any]) -> str:
+def json_text(document: Mapping[str, Any]) -> str:
     """A document as the JSON text that the engine takes, with secrets in the clear."""
     return json.dumps(reveal(document), separators=(",", ":"), ensure_ascii=False)
 
@@ -85,10 +85,12 @@ class Running:
         Entries that have no contest in common may stand in either order.
         """
         turns = self._turns.get(section, {})
+        order = [turns.get(name, float("inf")) for name in after]
+        if all(one <= other for one, other in itertools.pairwise(order)):
+            return set()
         last: dict[Hashable, float] = {}
         moved: set[str] = set()
-        for name, entry in after.items() if turns else ():
-            turn: float = turns.get(name, float("inf"))
+        for (name, entry), turn in zip(after.items(), order, strict=True):
             contests = list(_CONTESTS[section](entry))
             if any(last.get(contest, -1) > turn for contest in contests):
                 moved.add(name)

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolway.compile import Running, text
+from toolway.compile import Running, json_text
 from toolway.compile.delta import _contests_of_route
 from toolway.config.secret import Secret
 
@@ -57,7 +57,7 @@ def test_only_the_text_for_the_engine_has_secrets_in_the_clear() -> None:
     assert Running(of("a")).delta(of("a")) == {}
     delta = Running(of("a")).delta(of("b"))
     assert "[redacted]" in repr(delta)
-    assert json.loads(text(delta))["put"] == {"ssls": [{"id": "s", "key": "b"}]}
+    assert json.loads(json_text(delta))["put"] == {"ssls": [{"id": "s", "key": "b"}]}
 
 
 def test_a_route_in_front_of_others_moves_those_alone_that_it_contests() -> None:
