@@ -100,7 +100,10 @@ async fn a_rule_that_stays_counts_a_replaced_route_by_what_it_is_now() {
         get(&mut stream, "/").await;
     }
     let mut metrics = TcpStream::connect(engine.metrics_address().unwrap()).await.unwrap();
-    metrics.write_all(b"GET /apisix/prometheus/metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
+    metrics
+        .write_all(b"GET /apisix/prometheus/metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     metrics.read_to_string(&mut answer).await.unwrap();
     for service in ["one", "two"] {
