@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -37,6 +38,7 @@ logger = logging.getLogger("toolway.gateway")
 DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
+_FEW_FILES = 4096
 _FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics", "control", "access_log")
 
 
@@ -110,6 +112,7 @@ class Gateway:
         """
         compiled = self.build()
         self._built.start(beside=beside)
+        _warn_of_few_files()
         if watch:
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
@@ -304,6 +307,17 @@ class Gateway:
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _warn_of_few_files() -> None:
+    """The engine has raised the limit by now as far as it may."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _FEW_FILES:
+        logger.warning(
+            "the process may open only %d files, and each connection is one; raise the limit "
+            "(ulimit -Hn, or LimitNOFILE of systemd)",
+            files,
+        )
 
 
 def _log(level: int, problems: Iterable[Problem]) -> None:

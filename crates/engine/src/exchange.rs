@@ -8,8 +8,8 @@ use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
-use crate::server::Worker;
 use crate::server::tls::TlsSession;
+use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
@@ -46,13 +46,24 @@ pub struct Arrival {
     pub tls: Option<Arc<TlsSession>>,
     /// Set for a tool call.
     pub tool: Option<ToolCall>,
+    /// The connection's, which is not idle while the exchange goes on; none where there is no connection.
+    pub activity: Option<Rc<Activity>>,
 }
 
 impl Arrival {
     /// A request of `client` at the listener of `port`, without TLS.
     pub fn new(client: SocketAddr, scheme: &'static str, port: u16) -> Self {
         let client_value = forwarded::value(client.ip());
-        Self { client, client_value, scheme, port, port_value: port.into(), tls: None, tool: None }
+        Self {
+            client,
+            client_value,
+            scheme,
+            port,
+            port_value: port.into(),
+            tls: None,
+            tool: None,
+            activity: None,
+        }
     }
 
     fn set_client(&mut self, client: IpAddr) {
@@ -142,6 +153,7 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
+    exchange.record.set_answered();
     match exchange.tunnel.take() {
         None => exchange.record.attach(response),
         Some(tunnel) => {
@@ -158,7 +170,8 @@ impl Exchange {
         let called = arrival.tool.as_ref().map(|call| call.generation.clone());
         let generation = called.unwrap_or_else(|| worker.generation());
         record.tls = arrival.tls.as_ref().map(|tls| tls.version);
-        let record = Ending::new(record, worker.clone(), generation.clone());
+        let under_way = arrival.activity.as_ref().map(Activity::request);
+        let record = Ending::new(record, worker.clone(), generation.clone(), under_way);
         Self {
             worker: worker.clone(),
             generation,

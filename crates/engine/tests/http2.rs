@@ -162,7 +162,7 @@ async fn a_drain_ends_the_connection_after_what_is_under_way() {
 #[tokio::test]
 async fn a_connection_without_streams_is_ended() {
     let mut snapshot = snapshot(json!([]), None);
-    snapshot["gateway"]["limits"] = json!({"head_timeout_ms": 20});
+    snapshot["gateway"]["limits"] = json!({"idle_timeout_ms": 20});
     let (_engine, address, _) = start(&snapshot);
     let (_client, connection) = plain(address).await;
     connection.await.unwrap().unwrap();

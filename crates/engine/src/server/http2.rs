@@ -37,24 +37,23 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Answers requests on `stream` until either side ends it.
-pub async fn serve<S>(worker: Rc<Worker>, stream: S, arrival: Arrival, mut stop: watch::Receiver<bool>)
-where
+pub async fn serve<S>(
+    worker: Rc<Worker>,
+    stream: S,
+    arrival: Arrival,
+    activity: Rc<Activity>,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let limits = worker.generation().limits.clone();
-    let patience = Duration::from_millis(limits.head_timeout_ms);
-    let activity = Activity::begin();
+    let patience = Duration::from_millis(limits.idle_timeout_ms);
     let connection = builder(&limits).serve_connection(
         TokioIo::new(stream),
         service_fn(|request: Request<Incoming>| {
-            let (worker, arrival, activity) = (worker.clone(), arrival.clone(), activity.clone());
+            let (worker, arrival) = (worker.clone(), arrival.clone());
             let most = limits.headers;
-            async move {
-                let under_way = activity.request();
-                let response = answer(&worker, request, arrival, most).await;
-                under_way.answered();
-                Ok::<_, Infallible>(response)
-            }
+            async move { Ok::<_, Infallible>(answer(&worker, request, arrival, most).await) }
         }),
     );
     let mut connection = pin!(connection);

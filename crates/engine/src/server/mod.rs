@@ -5,6 +5,9 @@ mod activity;
 mod aside;
 mod client;
 mod connection;
+mod connections;
+mod files;
+mod head_clock;
 mod http1;
 mod http2;
 mod listener;
@@ -12,6 +15,11 @@ mod opening;
 pub mod tls;
 mod worker;
 
+pub use activity::{Activity, UnderWay};
 pub use aside::{AsideResponse, serve_aside};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use connection::converse;
+pub use connections::{Connections, Queue};
+pub use files::{most_files, raise_most_files};
 pub use listener::{Listener, bind};
 pub use worker::{Shared, Worker, WorkerThread, run_once};

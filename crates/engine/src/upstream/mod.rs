@@ -7,6 +7,8 @@
 mod attempts;
 mod balance;
 mod connect;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod h1;
 mod health;
 mod node_state;

@@ -11,7 +11,11 @@ mod head;
 mod receiving;
 mod sending;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub use chunked::{Decoder as ChunkDecoder, Piece as ChunkPiece};
 pub use connection::{Connection, Reply};
 pub use head::RequestHead;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use head::{Framing, read as read_head};
 pub use receiving::Receiving;
 pub use sending::Sending;
