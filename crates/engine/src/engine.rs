@@ -237,6 +237,7 @@ impl Engine {
             scheme: "http",
             port: 0,
             tls: None,
+            in_use: None,
             tool: None,
         };
         run_once(self.shared.clone(), |worker| async move {

@@ -8,7 +8,7 @@ use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
-use crate::server::Worker;
+use crate::server::{UnderWay, Worker};
 use crate::server::tls::TlsSession;
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
@@ -42,6 +42,8 @@ pub struct Arrival {
     pub port: u16,
     /// The connection's TLS, where it has any.
     pub tls: Option<Arc<TlsSession>>,
+    /// Keeps the connection from being taken for idle, where that is not plain from its bytes.
+    pub in_use: Option<Rc<UnderWay>>,
     /// Set for a tool call.
     pub tool: Option<ToolCall>,
 }
@@ -150,7 +152,7 @@ impl Exchange {
         let called = arrival.tool.as_ref().map(|call| call.generation.clone());
         let generation = called.unwrap_or_else(|| worker.generation());
         record.tls = arrival.tls.as_ref().map(|tls| tls.version);
-        let record = Ending::new(record, worker.clone(), generation.clone());
+        let record = Ending::new(record, worker.clone(), generation.clone(), arrival.in_use.clone());
         Self {
             worker: worker.clone(),
             generation,

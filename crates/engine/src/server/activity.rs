@@ -22,8 +22,12 @@ pub struct Activity {
     abused: Notify,
 }
 
-/// A request under way; dropped without [`UnderWay::answered`] it was given up by the client.
-pub struct UnderWay(Rc<Activity>, bool);
+/// A request under way, until its answer has gone wholly; dropped without [`UnderWay::answered`] it was given up by the
+/// client.
+pub struct UnderWay {
+    activity: Rc<Activity>,
+    is_answered: Cell<bool>,
+}
 
 impl Activity {
     pub fn begin() -> Rc<Self> {
@@ -40,7 +44,7 @@ impl Activity {
     /// Counts a request until the guard is dropped.
     pub fn request(self: &Rc<Self>) -> UnderWay {
         self.under_way.set(self.under_way.get() + 1);
-        UnderWay(self.clone(), false)
+        UnderWay { activity: self.clone(), is_answered: Cell::new(false) }
     }
 
     /// Says that the connection is to end.
@@ -69,18 +73,18 @@ impl Activity {
 }
 
 impl UnderWay {
-    pub fn answered(mut self) {
-        self.1 = true;
+    pub fn answered(&self) {
+        self.is_answered.set(true);
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Self(activity, is_answered) = self;
+        let Self { activity, is_answered } = self;
         activity.under_way.set(activity.under_way.get() - 1);
         activity.ended.set(activity.ended.get() + 1);
         activity.last.set(Instant::now());
-        if !*is_answered {
+        if !is_answered.get() {
             activity.abandoned.set(activity.abandoned.get() + 1);
             let abandoned = activity.abandoned.get();
             if abandoned > ABANDONED && abandoned * 2 > activity.ended.get() {

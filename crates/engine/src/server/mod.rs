@@ -10,8 +10,10 @@ mod http2;
 mod listener;
 mod opening;
 pub mod tls;
+mod websocket;
 mod worker;
 
+pub use activity::UnderWay;
 pub use aside::{AsideResponse, serve_aside};
 pub use listener::{Listener, bind};
 pub use worker::{Shared, Worker, WorkerThread, run_once};
