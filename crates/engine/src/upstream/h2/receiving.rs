@@ -4,6 +4,7 @@
 use super::connection::Lease;
 use super::exchanging::Reply;
 use super::sending::{SendError, Sending};
+use crate::http::received::BodyFault;
 use crate::http::{Body, BoxError, trailers};
 use crate::patience::Patience;
 use crate::snapshot::Timeouts;
@@ -116,8 +117,14 @@ impl Upload {
         let upload = async move {
             let mut patience = Patience::default();
             let is_broken = poll_fn(|context| {
-                let polled = sending.poll(context);
-                moved.set(sending.moved());
+                let mut polled = sending.poll(context);
+                // In a dialogue either side may be silent for as long as the other speaks.
+                while let Poll::Ready(Err(SendError::Client(error))) = &polled
+                    && matches!(error.downcast_ref(), Some(BodyFault::Stalled(_)))
+                {
+                    polled = sending.poll(context);
+                }
+                moved.set(moved.get().max(sending.moved()));
                 match polled {
                     Poll::Ready(ended) => Poll::Ready(matches!(ended, Err(SendError::Client(_)))),
                     Poll::Pending => {
