@@ -64,7 +64,9 @@ async fn client(address: SocketAddr) -> SendRequest<Written> {
 }
 
 /// An upstream that speaks HTTP/2 and answers each request by `answer`.
-async fn upstream<F>(answer: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static) -> SocketAddr
+async fn upstream<F>(
+    answer: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F + Send + 'static,
+) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -112,8 +114,10 @@ async fn a_unary_call_passes_with_its_trailers() {
     let node = upstream(|mut request, mut respond| async move {
         let headers = request.headers();
         let expected = [("te", "trailers"), ("grpc-timeout", "20S"), ("content-type", "application/grpc")];
-        let is_whole = expected.iter().all(|(name, value)| headers.get(*name).is_some_and(|found| found == value));
-        let is_clean = ["host", "connection", "transfer-encoding"].iter().all(|name| !headers.contains_key(*name));
+        let is_whole =
+            expected.iter().all(|(name, value)| headers.get(*name).is_some_and(|found| found == value));
+        let is_clean =
+            ["host", "connection", "transfer-encoding"].iter().all(|name| !headers.contains_key(*name));
         let authority = request.uri().authority().unwrap().to_string();
         let sent = request.body_mut().data().await.unwrap().unwrap();
         let mut stream = respond.send_response(ok(), false).unwrap();
@@ -131,7 +135,10 @@ async fn a_unary_call_passes_with_its_trailers() {
     let body = response.into_body().collect().await.unwrap();
     let trailers = body.trailers().unwrap().clone();
     assert_eq!(body.to_bytes(), message("a.test /s/Unary true true 9"));
-    assert_eq!((&trailers["grpc-status"], &trailers["grpc-message"]), (&"0".parse().unwrap(), &"fine".parse().unwrap()));
+    assert_eq!(
+        (&trailers["grpc-status"], &trailers["grpc-message"]),
+        (&"0".parse().unwrap(), &"fine".parse().unwrap())
+    );
     assert!(!trailers.contains_key("x-consumer-username"));
 }
 

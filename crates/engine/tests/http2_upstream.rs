@@ -354,7 +354,10 @@ async fn what_does_not_speak_http2_is_told_from_what_is_not_there() {
     let mut snapshot = h2c(silent.local_addr().unwrap());
     snapshot["upstreams"][0]["timeout"]["connect_ms"] = json!(50);
     let (_engine, address, _) = start(&snapshot);
-    assert_eq!(told(&RawClient::exchange(address, POST).await.unwrap()), (504, Some("upstream_connect_timeout")));
+    assert_eq!(
+        told(&RawClient::exchange(address, POST).await.unwrap()),
+        (504, Some("upstream_connect_timeout"))
+    );
     let (mut stream, _) = silent.accept().await.unwrap();
     let _ = stream.read_to_end(&mut Vec::new()).await;
 }

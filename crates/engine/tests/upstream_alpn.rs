@@ -55,7 +55,10 @@ async fn answer(mut stream: TlsStream<TcpStream>) {
         if head.ends_with(b"\r\n\r\n") {
             let is_upgrade = String::from_utf8_lossy(&head).contains("upgrade: websocket");
             let answer = match is_upgrade {
-                true => "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n".to_owned(),
+                true => {
+                    "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+                        .to_owned()
+                }
                 false => format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len()),
             };
             stream.write_all(answer.as_bytes()).await.unwrap();

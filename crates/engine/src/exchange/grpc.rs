@@ -33,7 +33,8 @@ pub fn is_call(request: &request::Parts) -> bool {
 fn is_grpc(value: &[u8]) -> bool {
     match value.split_at_checked(MEDIA_TYPE.len()) {
         Some((start, rest)) => {
-            start.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()) && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
+            start.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
+                && matches!(rest.first(), None | Some(b'+' | b';' | b' '))
         }
         None => false,
     }
@@ -42,7 +43,9 @@ fn is_grpc(value: &[u8]) -> bool {
 /// A refusal in gRPC's form: one head, with the status where trailers would stand, and no body. Its other headers stay.
 pub fn refusal(mut response: Response) -> Response {
     let message = match response.body() {
-        Body::Bytes(bytes) => serde_json::from_slice::<Said<'_>>(bytes).ok().map(|said| said.message.into_owned()),
+        Body::Bytes(bytes) => {
+            serde_json::from_slice::<Said<'_>>(bytes).ok().map(|said| said.message.into_owned())
+        }
         _ => None,
     };
     let message = message.unwrap_or_else(|| response.status().to_string());
@@ -92,7 +95,11 @@ mod tests {
             (Version::HTTP_11, "application/grpc", false),
         ] {
             let request = ::http::Request::post("/").version(version).header(CONTENT_TYPE, media_type);
-            assert_eq!(is_call(&request.body(()).unwrap().into_parts().0), is_one, "{version:?} {media_type}");
+            assert_eq!(
+                is_call(&request.body(()).unwrap().into_parts().0),
+                is_one,
+                "{version:?} {media_type}"
+            );
         }
     }
 
@@ -113,7 +120,10 @@ mod tests {
             assert_eq!(headers.get(name).unwrap(), value, "{name}");
         }
         let response = refusal(plain_refusal(StatusCode::UNAUTHORIZED, "no key"));
-        assert_eq!((&response.headers()["grpc-status"], &response.headers()["grpc-message"]), (&"16".parse().unwrap(), &"no key".parse().unwrap()));
+        assert_eq!(
+            (&response.headers()["grpc-status"], &response.headers()["grpc-message"]),
+            (&"16".parse().unwrap(), &"no key".parse().unwrap())
+        );
     }
 
     #[test]

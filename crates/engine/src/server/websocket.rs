@@ -84,12 +84,17 @@ mod tests {
             (Method::CONNECT, Some(Protocol::from_static("connect-udp"))),
             (Method::GET, Some(Protocol::from_static("websocket"))),
         ] {
-            let mut request = Request::builder().method(method.clone()).uri("https://a.test/").body(()).unwrap();
-            request.extensions_mut().extend(protocol.map(|protocol| {
-                let mut extensions = ::http::Extensions::new();
-                extensions.insert(protocol);
-                extensions
-            }).unwrap_or_default());
+            let mut request =
+                Request::builder().method(method.clone()).uri("https://a.test/").body(()).unwrap();
+            request.extensions_mut().extend(
+                protocol
+                    .map(|protocol| {
+                        let mut extensions = ::http::Extensions::new();
+                        extensions.insert(protocol);
+                        extensions
+                    })
+                    .unwrap_or_default(),
+            );
             assert!(begin(&mut request).is_none());
             assert_eq!(request.method(), method);
         }

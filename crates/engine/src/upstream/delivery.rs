@@ -152,7 +152,8 @@ impl Way {
         let request = &exchange.request;
         match self {
             Self::Http1(connection) => {
-                let head = h1::RequestHead::new(&request.method, uri.as_str(), &request.headers, upload.framing);
+                let head =
+                    h1::RequestHead::new(&request.method, uri.as_str(), &request.headers, upload.framing);
                 let sending = Box::new(h1::Sending::new(head, upload));
                 connection.send(sending, &upstream.timeouts).await.map(Answer::Http1)
             }

@@ -102,7 +102,8 @@ pub fn http2_head(
     let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(uri.clone()).build();
     let uri = uri.map_err(|_| ProxyError::new(Kind::BadRequest, "the host is not valid"))?;
     let (mut head, ()) = Request::new(()).into_parts();
-    (head.method, head.uri, head.version, head.headers) = (request.method.clone(), uri, Version::HTTP_2, headers);
+    (head.method, head.uri, head.version, head.headers) =
+        (request.method.clone(), uri, Version::HTTP_2, headers);
     Ok(head)
 }
 

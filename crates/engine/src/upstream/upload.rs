@@ -97,7 +97,8 @@ impl Upload {
                         return Poll::Ready(Ok(Piece::Data(data)));
                     }
                     Err(frame) => {
-                        self.trailers = frame.into_trailers().ok().and_then(|trailers| self.passable(trailers));
+                        self.trailers =
+                            frame.into_trailers().ok().and_then(|trailers| self.passable(trailers));
                         self.has_ended = true;
                     }
                 },

@@ -48,7 +48,8 @@ pub async fn send(
     let is_idempotent = head.method.is_idempotent();
     let is_sent = upload.is_at_end();
     let failed = |broken: Broken, upload: Upload, lease: &Lease| {
-        let may_repeat = is_idempotent && !broken.kind.is_of_client() && broken.kind != Kind::UpstreamProtocol;
+        let may_repeat =
+            is_idempotent && !broken.kind.is_of_client() && broken.kind != Kind::UpstreamProtocol;
         let repeatable = upload.can_repeat() && (broken.is_unseen || may_repeat);
         // A connection that is closed may have been so before, unless it was made for this request.
         let again = repeatable && (broken.is_unseen || (broken.is_closed && !lease.is_first));
@@ -110,7 +111,8 @@ impl Broken {
     /// What a stream's error means.
     fn of(error: &Error) -> Self {
         let is_goaway = error.is_go_away() && error.is_remote();
-        let is_refused = error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
+        let is_refused =
+            error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM);
         let kind = match () {
             () if is_goaway || error.is_io() => Kind::UpstreamClosed,
             () if error.is_reset() && error.is_remote() => Kind::UpstreamReset,

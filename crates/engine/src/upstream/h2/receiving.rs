@@ -96,7 +96,11 @@ impl Receiving {
     }
 
     /// Ends the body with an error, one turn later: so what has come before it is not lost with the connection.
-    fn fail(&mut self, why: BoxError, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn fail(
+        &mut self,
+        why: BoxError,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         self.left = Left::Nothing;
         self.broken = Some(why);
         context.waker().wake_by_ref();
@@ -107,7 +111,9 @@ impl Receiving {
 /// The error as a client may learn of it: a reset of its own stream for the same reason, where that says the same to it.
 fn told(error: Error) -> BoxError {
     match error.reason() {
-        Some(Reason::CANCEL | Reason::ENHANCE_YOUR_CALM) if error.is_reset() && error.is_remote() => error.into(),
+        Some(Reason::CANCEL | Reason::ENHANCE_YOUR_CALM) if error.is_reset() && error.is_remote() => {
+            error.into()
+        }
         _ => error.to_string().into(),
     }
 }
@@ -129,7 +135,11 @@ impl Upload {
                     Poll::Ready(ended) => Poll::Ready(matches!(ended, Err(SendError::Client(_)))),
                     Poll::Pending => {
                         let (deadline, _) = sending.deadline(&timeouts);
-                        if patience.has_passed(deadline.into(), context) { Poll::Ready(true) } else { Poll::Pending }
+                        if patience.has_passed(deadline.into(), context) {
+                            Poll::Ready(true)
+                        } else {
+                            Poll::Pending
+                        }
                     }
                 }
             });
