@@ -246,6 +246,41 @@ async fn a_client_that_leaves_takes_its_stream_with_it() {
 }
 
 #[tokio::test]
+async fn reads_over_interim_answers() {
+    let (upstream, _engine, address) = gateway().await;
+    let mut client = ask(address, GET).await;
+    let mut node = upstream.accept(&[]).await.unwrap();
+    node.request().await.unwrap();
+    // `:status: 103`, a literal with an indexed name (RFC 7541, section 6.2.2).
+    node.send(HEADERS, END_HEADERS, 1, b"\x08\x03103").await.unwrap();
+    node.answer(1, b"final").await.unwrap();
+    assert_eq!(client.response().await.unwrap().text(), "final");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_the_rules_of_http2_is_none() {
+    let (upstream, _engine, address) = gateway().await;
+    let mut client = ask(address, POST).await;
+    let mut node = upstream.accept(&[]).await.unwrap();
+    node.request().await.unwrap();
+    // `connection: x` belongs to HTTP/1.1 (RFC 9113, section 8.2.2).
+    node.send(HEADERS, END_HEADERS | END_STREAM, 1, b"\x88\x00\x0aconnection\x01x").await.unwrap();
+    assert_eq!(told(&client.response().await.unwrap()), (502, Some("upstream_protocol")));
+}
+
+#[tokio::test]
+async fn a_body_that_is_shorter_than_announced_is_not_taken_for_whole() {
+    let (upstream, _engine, address) = gateway().await;
+    let mut client = ask(address, POST).await;
+    let mut node = upstream.accept(&[]).await.unwrap();
+    node.request().await.unwrap();
+    // `content-length: 9`.
+    node.send(HEADERS, END_HEADERS, 1, b"\x88\x0f\x0d\x019").await.unwrap();
+    node.send(DATA, END_STREAM, 1, b"four").await.unwrap();
+    assert_eq!(client.response().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
 async fn an_early_answer_ends_the_upload() {
     let (upstream, _engine, address) = gateway().await;
     let mut client = ask(address, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nstart").await;

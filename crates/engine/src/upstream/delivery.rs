@@ -60,7 +60,7 @@ pub struct Failure {
 /// A response's head, and where its body comes from.
 pub enum Answer {
     Http1(h1::Reply),
-    Http2(h2::Reply),
+    Http2(Box<h2::Reply>),
 }
 
 impl Answer {
@@ -86,7 +86,7 @@ impl Answer {
             Self::Http1(reply) => {
                 h1::Receiving::body(reply, worker.clone(), upstream.keepalive, timeouts.read_ms)
             }
-            Self::Http2(reply) => h2::Receiving::body(reply, timeouts),
+            Self::Http2(reply) => h2::Receiving::body(*reply, timeouts),
         }
     }
 }
@@ -163,7 +163,7 @@ impl Way {
                     Err(error) => return Err(Failure { error, upload: Box::new(upload), again: false }),
                 };
                 let reply = h2::send(lease, head, upload, &upstream.timeouts, &node.label);
-                reply.await.map(Answer::Http2)
+                reply.await.map(|reply| Answer::Http2(Box::new(reply)))
             }
         }
     }

@@ -34,8 +34,9 @@ pub struct Receiving {
     length: Option<u64>,
     lease: Lease,
     _upload: Option<Upload>,
-    /// When either direction last moved.
+    /// When the request last moved, or since when the client waits for more of the answer.
     moved: Rc<Cell<Instant>>,
+    is_waiting: bool,
     limit: Duration,
     patience: Patience,
     /// What broke the body off, while what came before it is on its way to the client.
@@ -68,6 +69,7 @@ impl Receiving {
             lease: reply.lease,
             _upload: upload,
             moved,
+            is_waiting: false,
             limit: Duration::from_millis(timeouts.read_ms),
             patience: Patience::default(),
             broken: None,
@@ -78,7 +80,7 @@ impl Receiving {
         if self.left == Left::Data {
             if let Some(data) = ready!(self.stream.poll_data(context)).transpose()? {
                 // The client's side takes the next frame only when it has room, so what was taken has gone on.
-                self.stream.flow_control().release_capacity(data.len())?;
+                let _ = self.stream.flow_control().release_capacity(data.len());
                 self.length = self.length.map(|length| length.saturating_sub(data.len() as u64));
                 return Poll::Ready(Ok(Some(Frame::data(data))));
             }
@@ -164,11 +166,15 @@ impl http_body::Body for Receiving {
         }
         match self.poll_stream(context) {
             Poll::Ready(Ok(frame)) => {
-                self.moved.set(Instant::now());
+                self.is_waiting = false;
                 Poll::Ready(frame.map(Ok))
             }
             Poll::Ready(Err(error)) => self.fail(told(error), context),
             Poll::Pending => {
+                // The time that a slow client took before it asked for more is not the upstream's.
+                if !std::mem::replace(&mut self.is_waiting, true) {
+                    self.moved.set(Instant::now());
+                }
                 let deadline = self.moved.get() + self.limit;
                 if self.patience.has_passed(deadline.into(), context) {
                     self.lease.retire();
