@@ -1,47 +1,16 @@
-//! HTTP/2 to upstreams, frame by frame: what goes out again after a refusal and what does not, how many streams a
-//! connection carries, and what a slow client or a dead node does to the others.
+//! HTTP/2 to upstreams, frame by frame: how many streams a connection carries, how bodies flow, and what a slow client or
+//! a stream that breaks does to the others.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod support;
 
-use serde_json::{Value, json};
-use std::net::SocketAddr;
-use support::{snapshot, start};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
-use toolway_engine::Engine;
+use serde_json::json;
+use support::h2c::{GET, POST, ask, gateway, h2c, told};
+use support::start;
 use toolway_testkit::frames::{
     ACK, CANCEL, DATA, END_HEADERS, END_STREAM, FrameListener, HEADERS, INTERNAL_ERROR,
-    MAX_CONCURRENT_STREAMS, NO_ERROR, PING, REFUSED_STREAM, RST_STREAM, STATUS_200, WINDOW_UPDATE,
+    MAX_CONCURRENT_STREAMS, PING, RST_STREAM, STATUS_200, WINDOW_UPDATE,
 };
-use toolway_testkit::{RawClient, Response, ScriptedUpstream, Step, closed_address};
-
-const GET: &str = "GET /a HTTP/1.1\r\nHost: a.test\r\n\r\n";
-const POST: &str = "POST /a HTTP/1.1\r\nHost: a.test\r\nContent-Length: 5\r\n\r\nhello";
-
-/// A snapshot whose upstream speaks HTTP/2 by prior knowledge, with one worker.
-fn h2c(node: SocketAddr) -> Value {
-    let mut snapshot = snapshot(json!([]), Some(node));
-    snapshot["upstreams"][0]["scheme"] = json!("h2c");
-    snapshot["gateway"]["workers"] = json!(1);
-    snapshot
-}
-
-async fn gateway() -> (FrameListener, Engine, SocketAddr) {
-    let upstream = FrameListener::start().await.unwrap();
-    let (engine, address, _) = start(&h2c(upstream.address().unwrap()));
-    (upstream, engine, address)
-}
-
-async fn ask(address: SocketAddr, request: &str) -> RawClient {
-    let mut client = RawClient::connect(address).await.unwrap();
-    client.send(request).await.unwrap();
-    client
-}
-
-fn told(response: &Response) -> (u16, Option<&str>) {
-    (response.status(), response.header("x-toolway-error"))
-}
 
 #[tokio::test]
 async fn one_connection_carries_requests_side_by_side() {
@@ -126,87 +95,6 @@ async fn an_idle_connection_is_closed_in_time() {
     node.answer(1, b"x").await.unwrap();
     assert_eq!(client.response().await.unwrap().text(), "x");
     while node.next().await.is_ok() {}
-}
-
-#[tokio::test]
-async fn a_refused_request_goes_out_again_on_another_connection() {
-    let (upstream, _engine, address) = gateway().await;
-    let mut first_client = ask(address, GET).await;
-    let mut first = upstream.accept(&[]).await.unwrap();
-    assert_eq!(first.request().await.unwrap().0, 1);
-    let mut client = ask(address, POST).await;
-    assert_eq!(first.request().await.unwrap(), (3, b"hello".to_vec()));
-    first.reset(3, REFUSED_STREAM).await.unwrap();
-    let mut second = upstream.accept(&[]).await.unwrap();
-    assert_eq!(second.request().await.unwrap(), (1, b"hello".to_vec()));
-    second.answer(1, b"done").await.unwrap();
-    assert_eq!(client.response().await.unwrap().text(), "done");
-    first.answer(1, b"first").await.unwrap();
-    assert_eq!(first_client.response().await.unwrap().text(), "first");
-}
-
-#[tokio::test]
-async fn a_node_that_refuses_everything_is_left_in_the_end() {
-    let (upstream, _engine, address) = gateway().await;
-    let mut client = ask(address, POST).await;
-    let mut nodes = vec![];
-    for _ in 0..4 {
-        let mut node = upstream.accept(&[]).await.unwrap();
-        assert_eq!(node.request().await.unwrap().0, 1);
-        node.reset(1, REFUSED_STREAM).await.unwrap();
-        nodes.push(node);
-    }
-    assert_eq!(told(&client.response().await.unwrap()), (502, Some("upstream_reset")));
-}
-
-#[tokio::test]
-async fn a_request_that_goaway_excludes_goes_out_again_and_the_others_go_on() {
-    let (upstream, _engine, address) = gateway().await;
-    let mut included = ask(address, POST).await;
-    let mut first = upstream.accept(&[]).await.unwrap();
-    assert_eq!(first.request().await.unwrap().0, 1);
-    let mut excluded = ask(address, POST).await;
-    assert_eq!(first.request().await.unwrap().0, 3);
-    first.go_away(1, NO_ERROR).await.unwrap();
-    let mut second = upstream.accept(&[]).await.unwrap();
-    assert_eq!(second.request().await.unwrap(), (1, b"hello".to_vec()));
-    second.answer(1, b"second").await.unwrap();
-    assert_eq!(excluded.response().await.unwrap().text(), "second");
-    first.answer(1, b"first").await.unwrap();
-    assert_eq!(included.response().await.unwrap().text(), "first");
-    included.send(GET).await.unwrap();
-    assert_eq!(second.request().await.unwrap().0, 3);
-    second.answer(3, b"third").await.unwrap();
-    assert_eq!(included.response().await.unwrap().text(), "third");
-}
-
-#[tokio::test]
-async fn a_post_that_may_have_been_seen_is_not_sent_again() {
-    let (upstream, _engine, address) = gateway().await;
-    let mut client = ask(address, POST).await;
-    let mut node = upstream.accept(&[]).await.unwrap();
-    node.request().await.unwrap();
-    // It includes the stream, and then the connection breaks.
-    node.go_away(1, NO_ERROR).await.unwrap();
-    drop(node);
-    assert_eq!(told(&client.response().await.unwrap()), (502, Some("upstream_closed")));
-}
-
-#[tokio::test]
-async fn a_get_on_a_connection_that_breaks_goes_out_again_where_the_connection_was_used_before() {
-    let (upstream, _engine, address) = gateway().await;
-    let mut client = ask(address, GET).await;
-    let mut first = upstream.accept(&[]).await.unwrap();
-    first.request().await.unwrap();
-    first.answer(1, b"one").await.unwrap();
-    assert_eq!(client.response().await.unwrap().text(), "one");
-    client.send(GET).await.unwrap();
-    first.request().await.unwrap();
-    drop(first);
-    let mut second = upstream.accept(&[]).await.unwrap();
-    second.request().await.unwrap();
-    second.answer(1, b"two").await.unwrap();
-    assert_eq!(client.response().await.unwrap().text(), "two");
 }
 
 #[tokio::test]
@@ -373,50 +261,4 @@ async fn a_stream_without_an_answer_in_time_fails_alone_and_its_connection_is_le
     second.request().await.unwrap();
     second.answer(1, b"well").await.unwrap();
     assert_eq!(client.response().await.unwrap().text(), "well");
-}
-
-#[tokio::test]
-async fn what_does_not_speak_http2_is_told_from_what_is_not_there() {
-    let (_engine, address, _) = start(&h2c(closed_address().unwrap()));
-    assert_eq!(told(&RawClient::exchange(address, POST).await.unwrap()), (502, Some("upstream_unreachable")));
-
-    let refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n".to_vec();
-    let http1 = ScriptedUpstream::start([Step::AnswerAndClose(refusal)]).await.unwrap();
-    let (_engine, address, _) = start(&h2c(http1.address()));
-    assert_eq!(told(&RawClient::exchange(address, POST).await.unwrap()), (502, Some("upstream_protocol")));
-
-    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut snapshot = h2c(silent.local_addr().unwrap());
-    snapshot["upstreams"][0]["timeout"]["connect_ms"] = json!(50);
-    let (_engine, address, _) = start(&snapshot);
-    assert_eq!(
-        told(&RawClient::exchange(address, POST).await.unwrap()),
-        (504, Some("upstream_connect_timeout"))
-    );
-    let (mut stream, _) = silent.accept().await.unwrap();
-    let _ = stream.read_to_end(&mut Vec::new()).await;
-}
-
-#[tokio::test]
-async fn another_node_is_tried_where_one_refuses_or_is_dead() {
-    let (refusing, willing) = (FrameListener::start().await.unwrap(), FrameListener::start().await.unwrap());
-    let mut snapshot = h2c(closed_address().unwrap());
-    for node in [refusing.address().unwrap(), willing.address().unwrap()] {
-        let node = json!({"host": "127.0.0.1", "port": node.port(), "weight": 1});
-        snapshot["upstreams"][0]["nodes"].as_array_mut().unwrap().push(node);
-    }
-    snapshot["upstreams"][0]["retries"] = json!(2);
-    let (_engine, address, _) = start(&snapshot);
-    let mut client = ask(address, POST).await;
-    let mut nodes = vec![];
-    for _ in 0..4 {
-        let mut node = refusing.accept(&[]).await.unwrap();
-        node.request().await.unwrap();
-        node.reset(1, REFUSED_STREAM).await.unwrap();
-        nodes.push(node);
-    }
-    let mut node = willing.accept(&[]).await.unwrap();
-    assert_eq!(node.request().await.unwrap(), (1, b"hello".to_vec()));
-    node.answer(1, b"third").await.unwrap();
-    assert_eq!(client.response().await.unwrap().text(), "third");
 }

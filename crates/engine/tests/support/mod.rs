@@ -1,6 +1,8 @@
 //! What the tests of listeners share: snapshots, certificates and TLS clients.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod h2c;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
