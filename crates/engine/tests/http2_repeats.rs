@@ -4,11 +4,14 @@
 
 mod support;
 
+use h2::Reason;
 use serde_json::json;
+use std::net::SocketAddr;
 use support::h2c::{GET, POST, ask, gateway, h2c, told};
 use support::start;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use toolway_testkit::frames::{DATA, FrameListener, HEADERS, NO_ERROR, REFUSED_STREAM, WINDOW_UPDATE};
 use toolway_testkit::{RawClient, ScriptedUpstream, Step, closed_address};
 
@@ -156,4 +159,54 @@ async fn another_node_is_tried_where_one_refuses_or_is_dead() {
     assert_eq!(node.request().await.unwrap(), (1, b"hello".to_vec()));
     node.answer(1, b"third").await.unwrap();
     assert_eq!(client.response().await.unwrap().text(), "third");
+}
+
+/// A node that refuses each seventh request, and takes leave of each connection after twenty.
+async fn restless() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection =
+                    h2::server::Builder::new().max_concurrent_streams(8).handshake(stream).await.unwrap();
+                let mut count = 0;
+                while let Some(Ok((mut request, mut respond))) = connection.accept().await {
+                    count += 1;
+                    if count == 20 {
+                        connection.graceful_shutdown();
+                    }
+                    if count % 7 == 0 {
+                        respond.send_reset(Reason::REFUSED_STREAM);
+                        continue;
+                    }
+                    tokio::spawn(async move {
+                        let body = request.body_mut().data().await.unwrap().unwrap();
+                        let mut stream = respond.send_response(http::Response::new(()), false).unwrap();
+                        stream.send_data(body, true).unwrap();
+                    });
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_restless_node_costs_no_request() {
+    let (_engine, address, _) = start(&h2c(restless().await));
+    let mut clients = JoinSet::new();
+    for _ in 0..16 {
+        clients.spawn(async move {
+            let mut client = RawClient::connect(address).await.unwrap();
+            for _ in 0..60 {
+                client.send(POST).await.unwrap();
+                let response = client.response().await.unwrap();
+                assert_eq!((response.status(), response.text().as_str()), (200, "hello"), "{response:?}");
+            }
+        });
+    }
+    while let Some(ended) = clients.join_next().await {
+        ended.unwrap();
+    }
 }
