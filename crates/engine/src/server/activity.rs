@@ -123,11 +123,13 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_idle_between_requests() {
+    fn a_connection_is_idle_once_the_answer_has_gone() {
         let activity = Activity::begin();
         let request = activity.request();
         assert_eq!(activity.idle_since(), None);
         request.answered();
+        assert_eq!(activity.idle_since(), None);
+        drop(request);
         assert!(activity.idle_since().is_some());
     }
 }
