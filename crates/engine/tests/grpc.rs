@@ -18,9 +18,10 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use support::{snapshot, start};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use toolway_engine::Engine;
 use toolway_testkit::closed_address;
 
@@ -266,4 +267,38 @@ async fn what_the_gateway_refuses_is_told_in_grpcs_form() {
     }
     let response = client.send_request(call("/here/X", whole("x"))).await.unwrap();
     assert!(!response.headers().contains_key("grpc-status"));
+}
+
+#[tokio::test]
+async fn a_client_may_be_silent_for_as_long_as_the_answer_goes_on() {
+    let (go_on, told) = watch::channel(0);
+    let node = upstream(move |mut request, mut respond| {
+        let mut told = told.clone();
+        async move {
+            let mut stream = respond.send_response(ok(), false).unwrap();
+            while let Ok(()) = told.changed().await {
+                stream.send_data(message("tick"), false).unwrap();
+                if *told.borrow() == 5 {
+                    break;
+                }
+            }
+            let last = request.body_mut().data().await.unwrap().unwrap();
+            stream.send_data(last, false).unwrap();
+            stream.send_trailers(status("0")).unwrap();
+        }
+    })
+    .await;
+    let mut snapshot = grpc(node);
+    snapshot["gateway"]["limits"] = json!({"body_timeout_ms": 20});
+    let (_engine, address, _) = start(&snapshot);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let mut response = client(address).await.send_request(call("/s/Watch", Written(receiver))).await.unwrap();
+    for tick in 1..=5 {
+        // Longer than a body may pause: an interval that must pass, not a wait for something to happen.
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        go_on.send(tick).unwrap();
+        assert_eq!(piece(response.body_mut()).await, message("tick"));
+    }
+    sender.send(Frame::data(message("still here"))).unwrap();
+    assert_eq!(piece(response.body_mut()).await, message("still here"));
 }

@@ -223,7 +223,8 @@ async fn open(
     group.chose_http1.set(!is_http2);
     if is_http2 {
         let begun = h2::begin(stream).await.map_err(|error| {
-            ProxyError::before_sending(Kind::UpstreamProtocol, format!("{}: HTTP/2: {error}", node.label))
+            let kind = if error.is_io() { Kind::UpstreamClosed } else { Kind::UpstreamProtocol };
+            ProxyError::before_sending(kind, format!("{}: HTTP/2: {error}", node.label))
         })?;
         return Ok(Way::Http2(exchange.worker.pool.multiplexed.add(group, begun, &upstream.keepalive)));
     }

@@ -127,7 +127,7 @@ impl Upload {
             let is_broken = poll_fn(|context| {
                 let mut polled = sending.poll(context);
                 // In a dialogue either side may be silent for as long as the other speaks.
-                while let Poll::Ready(Err(SendError::Client(error))) = &polled
+                if let Poll::Ready(Err(SendError::Client(error))) = &polled
                     && matches!(error.downcast_ref(), Some(BodyFault::Stalled(_)))
                 {
                     polled = sending.poll(context);
