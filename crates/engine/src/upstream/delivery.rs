@@ -4,6 +4,7 @@
 
 use super::connect::{self, Node};
 use super::h2::{self, Group, Lease};
+use super::prepare::Outline;
 use super::upload::Upload;
 use super::{Upstream, h1, prepare};
 use crate::error::{Kind, ProxyError};
@@ -12,7 +13,6 @@ use crate::http::Body;
 use crate::server::Worker;
 use crate::snapshot::{Scheme, UpstreamDefinition};
 use ::http::response::Parts;
-use ::http::uri::PathAndQuery;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ pub async fn deliver(
     exchange: &mut Exchange,
     upstream: &Upstream,
     node: &Node,
-    uri: &PathAndQuery,
+    outline: &Outline,
     upload: &mut Option<Upload>,
 ) -> Result<Answer, ProxyError> {
     prepare::name_host(exchange, upstream, node);
@@ -121,7 +121,7 @@ pub async fn deliver(
             }
         };
         after = Some(way.serial());
-        match way.send(exchange, upstream, node, uri, body).await {
+        match way.send(exchange, upstream, node, outline, body).await {
             Ok(answer) => return Ok(answer),
             Err(failure) if failure.again && repeats < MOST_REPEATS => body = *failure.upload,
             Err(failure) => {
@@ -146,19 +146,24 @@ impl Way {
         exchange: &Exchange,
         upstream: &Upstream,
         node: &Node,
-        uri: &PathAndQuery,
+        outline: &Outline,
         upload: Upload,
     ) -> Result<Answer, Failure> {
         let request = &exchange.request;
         match self {
             Self::Http1(connection) => {
-                let head =
-                    h1::RequestHead::new(&request.method, uri.as_str(), &request.headers, upload.framing);
+                let head = h1::RequestHead::new(
+                    &request.method,
+                    outline.uri.as_str(),
+                    &request.headers,
+                    &outline.lines,
+                    upload.framing,
+                );
                 let sending = Box::new(h1::Sending::new(head, upload));
                 connection.send(sending, &upstream.timeouts).await.map(Answer::Http1)
             }
             Self::Http2(lease) => {
-                let head = match prepare::http2_head(request, upstream, uri, upload.framing) {
+                let head = match prepare::http2_head(request, upstream, outline, upload.framing) {
                     Ok(head) => head,
                     Err(error) => return Err(Failure { error, upload: Box::new(upload), again: false }),
                 };

@@ -161,15 +161,14 @@ pub async fn send(
     strip_prefix: &str,
     add_prefix: &str,
 ) -> Result<Response, ProxyError> {
-    let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
-    prepare::headers(exchange, upstream);
+    let outline = prepare::outline(exchange, upstream, strip_prefix, add_prefix)?;
     let started = Instant::now();
     let mut attempts = Attempts::new(upstream);
     let mut choice = attempts.first(exchange)?;
     let mut upload = None;
     let mut answer = loop {
         exchange.record.upstream = Some(choice.node().label.clone());
-        match deliver(exchange, upstream, choice.node(), &uri, &mut upload).await {
+        match deliver(exchange, upstream, choice.node(), &outline, &mut upload).await {
             Ok(answer) => break answer,
             Err(error) => {
                 choice = attempts.next(exchange, choice, error).inspect_err(|_| {

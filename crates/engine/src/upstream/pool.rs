@@ -3,8 +3,9 @@
 use super::h1::Connection;
 use super::h2;
 use crate::snapshot::Keepalive;
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ struct Idle {
 #[derive(Default)]
 pub struct Pool {
     /// Those of HTTP/1.1 that are idle, by node, the newest last.
-    idle: RefCell<HashMap<Arc<str>, VecDeque<Idle>>>,
+    idle: RefCell<FxHashMap<Arc<str>, VecDeque<Idle>>>,
     /// All of HTTP/2.
     pub multiplexed: h2::Connections,
 }

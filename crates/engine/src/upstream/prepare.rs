@@ -8,17 +8,30 @@ use super::upload::Upload;
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::Body;
-use crate::http::forwarded::{self, Origin};
+use crate::http::forwarded::{self, Lines, Origin};
 use crate::snapshot::PassHost;
 use ::http::uri::{PathAndQuery, Scheme};
 use ::http::{HeaderValue, Request, Uri, Version, header, request};
 
-/// Path and query for the upstream: what a plugin set, or the client's with the target's prefixes exchanged.
-pub fn uri(
+/// What a request says upstream beside the exchange's own method and headers.
+pub struct Outline {
+    pub uri: PathAndQuery,
+    pub lines: Lines,
+}
+
+/// Makes the exchange's request ready to be sent to any node of `upstream`.
+pub fn outline(
     exchange: &mut Exchange,
+    upstream: &Upstream,
     strip_prefix: &str,
     add_prefix: &str,
-) -> Result<PathAndQuery, ProxyError> {
+) -> Result<Outline, ProxyError> {
+    let uri = uri(exchange, strip_prefix, add_prefix)?;
+    Ok(Outline { uri, lines: headers(exchange, upstream) })
+}
+
+/// Path and query for the upstream: what a plugin set, or the client's with the target's prefixes exchanged.
+fn uri(exchange: &mut Exchange, strip_prefix: &str, add_prefix: &str) -> Result<PathAndQuery, ProxyError> {
     if let Some(uri) = exchange.rewrite.uri.take() {
         return Ok(uri);
     }
@@ -41,8 +54,9 @@ pub fn uri(
     text.try_into().map_err(|_| ProxyError::new(Kind::BadRequest, "the path is not valid"))
 }
 
-/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it.
-pub fn headers(exchange: &mut Exchange, upstream: &Upstream) {
+/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it, which comes as lines to be sent
+/// beside the exchange's headers.
+fn headers(exchange: &mut Exchange, upstream: &Upstream) -> Lines {
     let request = &mut exchange.request;
     for name in &exchange.withheld {
         request.headers.remove(name);
@@ -56,13 +70,13 @@ pub fn headers(exchange: &mut Exchange, upstream: &Upstream) {
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
     let origin = Origin {
-        client: arrival.client.ip(),
+        client: &arrival.client_value,
         scheme: arrival.scheme,
         host: host.as_ref(),
-        port: arrival.port,
+        port: &arrival.port_value,
         forwarded: exchange.forwarded.as_deref(),
     };
-    forwarded::tell(&mut request.headers, &origin);
+    forwarded::tell(&mut request.headers, &origin)
 }
 
 /// The body, ready to be sent.
@@ -88,10 +102,11 @@ pub fn name_host(exchange: &mut Exchange, upstream: &Upstream, node: &Node) {
 pub fn http2_head(
     request: &request::Parts,
     upstream: &Upstream,
-    uri: &PathAndQuery,
+    outline: &Outline,
     framing: Framing,
 ) -> Result<request::Parts, ProxyError> {
     let mut headers = request.headers.clone();
+    headers.extend(outline.lines.iter().cloned());
     let host = headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);
     if let Framing::Length(length) = framing {
@@ -99,7 +114,7 @@ pub fn http2_head(
     }
     let host = host.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
     let scheme = if upstream.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
-    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(uri.clone()).build();
+    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(outline.uri.clone()).build();
     let uri = uri.map_err(|_| ProxyError::new(Kind::BadRequest, "the host is not valid"))?;
     let (mut head, ()) = Request::new(()).into_parts();
     (head.method, head.uri, head.version, head.headers) =

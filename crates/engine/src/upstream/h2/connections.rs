@@ -4,15 +4,15 @@ use super::connection::{Connection, Driver, Lease};
 use crate::snapshot::Keepalive;
 use ::h2::client::SendRequest;
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 #[derive(Default)]
 pub struct Connections {
-    groups: RefCell<HashMap<Arc<str>, Rc<Group>>>,
+    groups: RefCell<FxHashMap<Arc<str>, Rc<Group>>>,
     /// The serial number of the last connection.
     last: Cell<u64>,
 }
