@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ending;
+mod grpc;
 mod inspection;
 mod query;
 mod routing;
@@ -140,7 +141,9 @@ pub struct Rewrite {
 /// Runs one exchange from request to response. The record is written when the response's body has ended or is dropped.
 pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Response {
     let (request, body) = request.into_parts();
+    let is_grpc = grpc::is_call(&request);
     let mut exchange = Exchange::new(worker, request, body, arrival);
+    let mut is_own = false;
     let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
@@ -148,12 +151,17 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
             let response = error.response();
             exchange.record.error = Some(error.kind.code());
             exchange.record.error_detail = Some(error.detail);
+            is_own = true;
             response
         }
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
     exchange.record.set_answered();
+    is_own |= exchange.record.upstream.is_none();
+    if is_grpc && is_own && !response.status().is_success() {
+        response = grpc::refusal(response);
+    }
     match exchange.tunnel.take() {
         None => exchange.record.attach(response),
         Some(tunnel) => {
@@ -253,8 +261,6 @@ impl Exchange {
         self.check_name()?;
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
-        // Trailers of requests are not passed on, so none are announced.
-        self.request.headers.remove(header::TRAILER);
         headers::strip_identity(&mut self.request.headers);
         self.believe();
         Ok(())
