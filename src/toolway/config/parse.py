@@ -16,22 +16,24 @@ from pydantic import ValidationError
 from toolway.config.apisix import SECTIONS as APISIX_SECTIONS
 from toolway.config.configuration import Configuration
 from toolway.config.errors import near
+from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
-    App,
     Consumer,
+    ConsumerGroup,
     GatewaySettings,
     GlobalRule,
     Identified,
     Model,
     PluginConfig,
+    PluginMetadata,
     Proof,
     Resource,
     Route,
+    SecretManager,
     Service,
     Ssl,
-    Upstream,
 )
 from toolway.config.plugins import PluginChecker
 from toolway.config.references import check_references
@@ -45,15 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECTIONS: Mapping[str, type[Resource]] = {
-    "ssls": Ssl,
-    "upstreams": Upstream,
-    "services": Service,
-    "plugin_configs": PluginConfig,
-    "routes": Route,
-    "consumers": Consumer,
-    "global_rules": GlobalRule,
-    "apis": Api,
-    "apps": App,
+    kind.section: kind.entry for kind in KINDS.values() if kind.section
 }
 _PEM = ("cert", "key", "client_ca")
 M = TypeVar("M", bound=Model)
@@ -103,20 +97,23 @@ class _Parser:
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
         }
-        for name in ("ssls", "upstreams", "services", "plugin_configs", "routes", "global_rules"):
-            self._identify(found[name], name)
+        for name, resources in found.items():
+            self._identify(resources, name)
         configuration = Configuration(
             self._source,
             gateway or GatewaySettings(),
             upstreams={upstream.id: upstream for upstream in found["upstreams"]},
             services={service.id: service for service in found["services"]},
             plugin_configs={config.id: config for config in found["plugin_configs"]},
+            consumer_groups={group.id: group for group in found["consumer_groups"]},
             routes=tuple(found["routes"]),
             consumers=tuple(found["consumers"]),
             global_rules=tuple(found["global_rules"]),
             apis=tuple(found["apis"]),
             apps=tuple(found["apps"]),
             ssls={ssl.id: ssl for ssl in found["ssls"]},
+            secrets={manager.id: manager for manager in found["secrets"]},
+            plugin_metadata={metadata.id: metadata for metadata in found["plugin_metadata"]},
             files=frozenset(self._secrets.files),
         )
         for problem in (*check_references(configuration, found, data), *check_tls(configuration, data)):
@@ -148,7 +145,8 @@ class _Parser:
             below = f"{pointer}/{index}"
             resolved = item
             if isinstance(item, dict):
-                resolved = self._unveiled(item, below) if model is Ssl else self._resolved(item, below)
+                is_secret = model in (Ssl, SecretManager)
+                resolved = self._unveiled(item, below) if is_secret else self._resolved(item, below)
             resource = self._model(model, resolved, below)
             if resource is not None:
                 resource.placed(below)
@@ -218,7 +216,9 @@ class _Parser:
             self._note_all(self._plugins.check(resource.plugins, at, besides=CREDENTIALS))
             resource.proved_by(tuple(self._proofs(resource)))
             return
-        if isinstance(resource, (Route, Service, PluginConfig, GlobalRule, Api)):
+        if isinstance(resource, PluginMetadata):
+            self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():

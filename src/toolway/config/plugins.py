@@ -68,6 +68,13 @@ class PluginChecker:
                 found += self._told(name, error, below, plain)
         return found
 
+    def check_metadata(self, name: str, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
+        """All problems of the metadata `settings` of the plugin `name`, which stand at `pointer`."""
+        if name not in self._schemas:
+            return [self.unknown(name, f"{pointer}/id")]
+        message = f'the plugin "{name}" has no settings that hold wherever it runs'
+        return [self._source.problem("not-supported-yet", message, pointer)] if settings else []
+
     def unknown(self, name: str, pointer: str) -> Problem:
         """That there is no such plugin, or none yet."""
         if name in PLUGINS:

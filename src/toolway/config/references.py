@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from toolway.config.configuration import Configuration
     from toolway.problem import Problem
 
-_SECTION = {"upstream_id": "upstreams", "service_id": "services", "plugin_config_id": "plugin_configs"}
+_SECTION = {
+    "upstream_id": "upstreams",
+    "service_id": "services",
+    "plugin_config_id": "plugin_configs",
+    "group_id": "consumer_groups",
+}
 
 
 def check_references(
@@ -29,7 +34,7 @@ def check_references(
     for section, resources in found.items():
         yield from _doubled_ids(source, section, resources)
     written = {section: _written_ids(data.get(section)) for section in _SECTION.values()}
-    for section in ("routes", "services", "apis"):
+    for section in ("routes", "services", "apis", "consumers"):
         for index, item in enumerate(_list(data.get(section))):
             if isinstance(item, dict):
                 yield from _dangling(source, item, f"/{section}/{index}", written)
@@ -136,7 +141,7 @@ def _doubled_keys(source: Source, consumers: Iterable[Consumer]) -> Iterator[Pro
     first: dict[tuple[str, str], str] = {}
     for consumer in consumers:
         for proof in consumer.proofs:
-            key = (proof.plugin, proof.config.key.reveal())
+            key = (proof.plugin, proof.config.digest())
             if key in first:
                 owner = first[key]
                 other = "this consumer" if owner == consumer.username else f'the consumer "{owner}"'

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
+from pydantic import WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT = "$env://"
 _FILE = "$file://"
+_MANAGER = "$secret://"
+_REFERENCES = (_ENVIRONMENT, _FILE, _MANAGER)
 _MAXIMUM_FILE_BYTES = 1 << 20
+
+
+def is_reference(text: str) -> bool:
+    """Whether `text` says where a secret is instead of being one."""
+    return text.startswith(_REFERENCES)
 
 
 @final
@@ -54,6 +62,10 @@ class Secret:
         return core_schema.no_info_plain_validator_function(cls._of)
 
     @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "writeOnly": True}
+
+    @classmethod
     def _of(cls, value: Any) -> Secret:
         if isinstance(value, Secret):
             return value
@@ -62,6 +74,10 @@ class Secret:
         if not value:
             raise PydanticCustomError("wrong-value", "expected a text that is not empty")
         return cls(value)
+
+
+Certificate = Annotated[Secret, WithJsonSchema({"type": "string", "minLength": 1})]
+"""PEM that may come by a reference, as secrets do, and is none."""
 
 
 class SecretMissingError(Exception):
@@ -85,6 +101,8 @@ class SecretResolver:
             return self._filled(self.environment[name], f"the environment variable {name}")
         if text.startswith(_FILE):
             return self._from_file(text.removeprefix(_FILE))
+        if text.startswith(_MANAGER):
+            raise SecretMissingError("reading from secret managers is not supported yet")
         return None
 
     def _from_file(self, name: str) -> Secret:
