@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.routing import Route
 
 from toolway.admin.answers import Answer, Refusal, not_found
@@ -21,10 +22,10 @@ from toolway.admin.table import operations
 from toolway.store import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import Receive, Scope, Send
 
     from toolway.admin.operation import Context
 
@@ -39,27 +40,26 @@ def application(context: Context, *, version: str) -> Starlette:
     for operation in operations():
         by_path.setdefault(operation.path, {})[operation.method] = operation
     described = Answer(200, document(context.plugin_schemas, version))
-    routes = [Route(DOCUMENT, _document(described), methods=["GET"])]
-    for path, found in by_path.items():
-        pattern = path.replace("{path}", "{path:path}")
-        routes.append(Route(pattern, _endpoint(context, found), methods=None))
+    own = Operation("", "GET", DOCUMENT, "", lambda _context, _call: described, {})
+    by_path[DOCUMENT] = {"GET": own}
+    routes = [
+        Route(path.replace("{path}", "{path:path}"), _Path(context, found)) for path, found in by_path.items()
+    ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _unrouted})
 
 
-def _document(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(_request: Request) -> Response:
-        return answer.response()
+class _Path:
+    """All operations of one path, as an ASGI application: Starlette's routes for functions know a method at
+    most.
+    """
 
-    return endpoint
+    def __init__(self, context: Context, by_method: Mapping[str, Operation]) -> None:
+        self._context = context
+        self._by_method = by_method
 
-
-def _endpoint(
-    context: Context, by_method: Mapping[str, Operation]
-) -> Callable[[Request], Awaitable[Response]]:
-    async def endpoint(request: Request) -> Response:
-        return (await run_in_threadpool(_answer, context, by_method, request)).response()
-
-    return endpoint
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer = await run_in_threadpool(_answer, self._context, self._by_method, Request(scope))
+        await answer.response()(scope, receive, send)
 
 
 def _answer(context: Context, by_method: Mapping[str, Operation], request: Request) -> Answer:
@@ -117,11 +117,8 @@ def _no_such_method(by_method: Mapping[str, Operation], request: Request) -> Ref
     return Refusal(405, message, headers={"allow": ", ".join(allowed)})
 
 
-async def _unrouted(request: Request, error: Exception) -> Response:
-    """What Starlette answers by itself: no such path, or not by this method."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 405:
-        return Refusal(405, "this path is only read", headers={"allow": "GET, HEAD"}).answer().response()
+async def _unrouted(request: Request, _error: Exception) -> Response:
+    """What Starlette answers by itself: there is no such path."""
     rest = request.url.path.removeprefix(f"{PREFIX}/").split("/")
     if len(rest) > 1 and rest[0] in RESOURCES:
         return not_found().answer().response()

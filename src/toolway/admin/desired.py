@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolway.admin.answers import Refusal, invalid
-from toolway.config.identity import made_identifier
+from toolway.config.identity import identifier_of_value
 from toolway.config.kinds import KINDS
 from toolway.config.models import Identified
 from toolway.problem import Problem
@@ -77,7 +77,7 @@ def _of_section(kind: Kind, items: list[Any]) -> Iterator[tuple[tuple[str, str],
         credentials = value.pop("credentials", None) if kind.name == "consumers" else None
         given = value.get(kind.id_field)
         if given is None and issubclass(kind.model, Identified):
-            given = made_identifier(kind.section or kind.name, kind.model, value)
+            given = identifier_of_value(kind.name, kind.model, value)
             made[given] += 1
             given = given if made[given] == 1 else f"{given}-{made[given]}"
         identifier, problem = _identifier(kind, given, origin)
