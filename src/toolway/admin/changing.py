@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolway.admin.answers import Answer, Refusal, invalid
 from toolway.admin.desired import LABEL, Desired, desired_of
 from toolway.admin.differences import differences
+from toolway.admin.expiry import cleared
 from toolway.admin.masking import shown
 from toolway.admin.reading import kind_named
 from toolway.admin.references import check_plugins_are_new, check_references, check_unused
@@ -205,6 +206,7 @@ def _write(context: Context, call: Call, found: _Plan, *, note: str, force: bool
         (step.change.kind, step.change.id): step.before.modified_index if step.before else 0
         for step in found.steps
     }
+    changes += cleared(context.records, expect)
     try:
         return writer.write(changes, actor=call.actor, note=note, expect=expect, force=force)
     except Conflict as error:

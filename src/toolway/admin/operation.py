@@ -86,6 +86,8 @@ class Context:
     writer: Writer | None = None
     """None: nothing can be written here."""
     history: History | None = None
+    expires: Callable[[], None] = lambda: None
+    """Told that something was written which expires."""
     read_only: str = ""
     """Why nothing can be written, where that is so."""
 

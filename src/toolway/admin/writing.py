@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from toolway.admin.answers import Answer, Refusal, invalid, not_found
+from toolway.admin.expiry import expiry_change
 from toolway.admin.masking import restored
 from toolway.admin.operation import NO_BODY
 from toolway.admin.patching import merged, replaced
@@ -83,6 +84,7 @@ def delete(kind: ResourceKind, context: Context, call: Call) -> Answer:
             changes += [Change("credentials", each.id, None) for each in below]
         if not force:
             check_unused(context, kind, identifier, changes)
+        changes += expiry_change(context.records, kind.name, identifier, None)
         try:
             note = f"DELETE {kind.key(identifier)}"
             writer.write(changes, actor=call.actor, note=note, expect=expect, force=force)
@@ -116,12 +118,15 @@ def _written(
         check_plugins_are_new(context, [change])
         try:
             note = f"{'PUT' if is_put else 'PATCH'} {kind.key(identifier)}"
-            revision = writer.write([change], actor=call.actor, note=note, expect=expect)
+            changes = [change, *expiry_change(context.records, kind.name, identifier, call.query.get("ttl"))]
+            revision = writer.write(changes, actor=call.actor, note=note, expect=expect)
         except Conflict as conflict:
             give_up(call, attempt, conflict)
         except ConfigurationError as error:
             raise invalid(of_one(error.problems, kind.name, identifier)) from error
         else:
+            if call.query.get("ttl"):
+                context.expires()
             return _answer(context, kind, change, before, revision)
     raise _moving()
 

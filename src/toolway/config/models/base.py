@@ -54,6 +54,16 @@ def matching(pattern: str, expected: str, hint: str | None = None) -> AfterValid
     return AfterValidator(check)
 
 
+def _without_doubles(value: list[Any]) -> list[Any]:
+    if len(set(value)) != len(value):
+        raise refuse("wrong-value", "expected no entry twice")
+    return value
+
+
+Unique = AfterValidator(_without_doubles)
+"""Refuses a list that has an entry twice."""
+
+
 def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
