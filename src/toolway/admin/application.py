@@ -1,4 +1,4 @@
-"""The application: a route for each path of the table, and one way from a request to an operation and back."""
+"""The application: a route for each path of the table, and one way from a request to its operation."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
+    from toolway.admin.keys import Key
     from toolway.admin.operation import Context
 
 logger = logging.getLogger("toolway.admin")
@@ -70,9 +71,7 @@ def _answer(context: Context, by_method: Mapping[str, Operation], request: Reque
             raise _no_such_method(by_method, request)
         key = request.state.key
         if operation.writes:
-            if key.role is not Role.admin:
-                reason = {"description": "invalid method for role viewer"}
-                raise Refusal(401, "failed to check token", more=reason)
+            _check_role(key)
             context.writing()
         return operation.run(context, _call(operation, request, key.name))
     except Refusal as refusal:
@@ -80,6 +79,12 @@ def _answer(context: Context, by_method: Mapping[str, Operation], request: Reque
     except StoreError as error:
         logger.error("the store failed: %s", error)  # noqa: TRY400
         return Refusal(503, str(error), headers={"retry-after": "1"}).answer()
+
+
+def _check_role(key: Key) -> None:
+    if key.role is not Role.admin:
+        reason = {"description": "invalid method for role viewer"}
+        raise Refusal(401, "failed to check token", more=reason)
 
 
 def _call(operation: Operation, request: Request, actor: str) -> Call:

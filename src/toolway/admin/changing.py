@@ -63,7 +63,7 @@ class _Plan:
 
 def bulk(context: Context, call: Call) -> Answer:
     """Makes all of the changes or none."""
-    body = call.object()
+    body = call.fields("changes", "note", "force")
     given = body.get("changes")
     if not isinstance(given, list) or not given:
         raise Refusal(400, "invalid configuration: /changes: expected a list of changes")
@@ -106,12 +106,14 @@ OWNER = "toolway"
 
 def _planned(context: Context, call: Call) -> _Plan:
     context.writing()
-    body = call.object()
+    body = call.fields("resources", "owner", "base")
     owner = body.get("owner", OWNER)
     base = body.get("base")
     if not isinstance(owner, str) or not owner:
         raise Refusal(400, "invalid configuration: /owner: expected a text")
     revision = context.records.revision()
+    if base is not None and (not isinstance(base, int) or isinstance(base, bool) or base < 0):
+        raise Refusal(400, "invalid configuration: /base: expected the number of a revision")
     if base is not None and base != revision:
         raise Refusal(409, f"the configuration is at revision {revision}, and the plan was made for {base}")
     desired = desired_of(body.get("resources"), owner)
@@ -161,17 +163,21 @@ def _asked(context: Context, item: Any, pointer: str) -> _Step:
         kind = kind_named(item["kind"])
     except Refusal as refusal:
         raise Refusal(400, f"invalid configuration: {pointer}/kind: {refusal.message}") from refusal
-    identifier = str(item.get("id", ""))
-    if not kind.config.id_pattern.fullmatch(identifier):
+    identifier = item.get("id")
+    if not isinstance(identifier, str) or not kind.config.id_pattern.fullmatch(identifier):
         raise Refusal(400, f"invalid configuration: {pointer}/id: it is no id of a {kind.singular}")
     before = context.records.get(kind.name, identifier)
     index = before.modified_index if before else 0
     wanted = item.get("modifiedIndex", index)
+    if not isinstance(wanted, int) or isinstance(wanted, bool) or wanted < 0:
+        raise Refusal(400, f"invalid configuration: {pointer}/modifiedIndex: expected a whole number")
     if wanted != index:
         raise Refusal(409, f"{pointer}: the modifiedIndex of {kind.name}/{identifier} is {index}")
     if item["value"] is None:
         if before is None:
-            raise Refusal(404, f"{pointer}: there is no {kind.name}/{identifier}", more={"message": "Key not found"})
+            raise Refusal(
+                404, f"{pointer}: there is no {kind.name}/{identifier}", more={"message": "Key not found"}
+            )
         return _Step(Change(kind.name, identifier, None), before, pointer)
     try:
         return _Step(change_of(kind, context, identifier, item["value"], before), before, f"{pointer}/value")
@@ -250,7 +256,11 @@ def _told(context: Context, step: _Step) -> dict[str, Any]:
 
 def _counts(found: _Plan) -> dict[str, int]:
     actions = [step.action for step in found.steps]
-    return {"made": actions.count("make"), "changed": actions.count("change"), "deleted": actions.count("delete")}
+    return {
+        "made": actions.count("make"),
+        "changed": actions.count("change"),
+        "deleted": actions.count("delete"),
+    }
 
 
 def _plain(value: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,5 +74,3 @@ def _kind(call: Call) -> ResourceKind:
         if wanted in (kind.name, kind.singular.replace(" ", "_")):
             return kind
     raise not_found()
-
-

@@ -70,8 +70,8 @@ def _of_section(kind: Kind, items: list[Any]) -> Iterator[tuple[tuple[str, str],
     for index, item in enumerate(items):
         origin = f"/{kind.section}/{index}"
         if not isinstance(item, dict):
-            problem = Problem("wrong-type", "expected a mapping", pointer=origin)
-            yield (kind.name, ""), Desired({}, origin), problem
+            wrong = Problem("wrong-type", "expected a mapping", pointer=origin)
+            yield (kind.name, ""), Desired({}, origin), wrong
             continue
         value = dict(item)
         credentials = value.pop("credentials", None) if kind.name == "consumers" else None
@@ -91,8 +91,8 @@ def _credentials(
 ) -> Iterator[tuple[tuple[str, str], Desired, Problem | None]]:
     kind = KINDS["credentials"]
     if not isinstance(items, list):
-        problem = Problem("wrong-type", "expected a list", pointer=origin)
-        yield (kind.name, ""), Desired({}, origin), problem
+        wrong = Problem("wrong-type", "expected a list", pointer=origin)
+        yield (kind.name, ""), Desired({}, origin), wrong
         return
     for index, item in enumerate(items):
         at = f"{origin}/{index}"

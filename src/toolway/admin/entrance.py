@@ -65,8 +65,8 @@ class Entrance:
             logger.exception("an operation of the Admin API failed")
             if begun:
                 raise
-            refusal = Refusal(500, "the gateway failed to do this; its log says why")
-            await refusal.answer().response()(scope, receive, send)
+            failure = Refusal(500, "the gateway failed to do this; its log says why")
+            await failure.answer().response()(scope, receive, send)
 
     def _check_host(self, headers: list[tuple[bytes, str]]) -> None:
         hosts = [value for name, value in headers if name == b"host"]

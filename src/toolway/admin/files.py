@@ -32,6 +32,7 @@ class Loaded(Protocol):
     @property
     def configuration(self) -> Configuration:
         """The one that is served now."""
+
     @property
     def revision(self) -> int:
         """How many have been served, this one included."""

@@ -56,7 +56,9 @@ def restored(
             continue
         old, old_name = holder_of(stored or {}, pointer)
         if old is None:
-            raise Refusal(400, f"invalid configuration: {pointer}: *** stands for what is stored, which is nothing")
+            raise Refusal(
+                400, f"invalid configuration: {pointer}: *** stands for what is stored, which is nothing"
+            )
         holder[name] = old[old_name]
     return found
 

@@ -25,7 +25,9 @@ def open_keys(settings: Admin, folder: Path, environment: Mapping[str, str]) -> 
     keys = [Key.of(each.name, Role(each.role), each.key.reveal()) for each in settings.keys]
     for name, role in VARIABLES.items():
         if environment.get(name):
-            keys.append(Key.of(name.removeprefix("TOOLWAY_").lower().replace("_", "-"), role, environment[name]))
+            keys.append(
+                Key.of(name.removeprefix("TOOLWAY_").lower().replace("_", "-"), role, environment[name])
+            )
     if any(key.role is Role.admin for key in keys):
         return Keys(keys), None
     kept, shown = kept_key(folder)

@@ -30,7 +30,7 @@ class Records(Protocol):
     """Where resources are read: the store, or the file in file mode."""
 
     def revision(self) -> int: ...
-    def get(self, kind: str, id: str, /) -> Resource | None: ...
+    def get(self, kind: str, id: str, /) -> Resource | None: ...  # noqa: A002
     def list(
         self,
         kind: str,
@@ -43,7 +43,7 @@ class Records(Protocol):
         under: str | None = None,
     ) -> tuple[int, Sequence[Resource]]: ...
     def scan(self, kind: str) -> Iterator[Resource]: ...
-    def referrers(self, kind: str, id: str, /) -> Sequence[Key]: ...
+    def referrers(self, kind: str, id: str, /) -> Sequence[Key]: ...  # noqa: A002
 
 
 class History(Protocol):
@@ -116,6 +116,15 @@ class Call:
             raise Refusal(400, "invalid configuration: expected an object")
         return dict(self.body)
 
+    def fields(self, *known: str) -> dict[str, Any]:
+        """The body, which has to be an object of known fields."""
+        body = self.object()
+        unknown = [name for name in body if name not in known]
+        if unknown:
+            said = f"/{unknown[0][:100]}: the field is not known; known are {', '.join(known)}"
+            raise Refusal(400, f"invalid configuration: {said}")
+        return body
+
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
@@ -152,5 +161,3 @@ class Operation:
     tag: str = ""
     patterns: Mapping[str, str] = field(default_factory=dict)
     """What the parts of the path look like."""
-
-

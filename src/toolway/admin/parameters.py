@@ -6,7 +6,7 @@ import math
 
 from toolway.admin.answers import Refusal
 from toolway.admin.operation import Parameter
-from toolway.admin.reading import LEAST_PAGE, MOST_PAGE, page_number, page_size
+from toolway.admin.reading import LEAST_PAGE, MOST_PAGE, PAGES_MOST, page_number, page_size
 
 
 def _seconds(text: str) -> float:
@@ -32,7 +32,10 @@ def _revision(text: str) -> int:
 
 
 PAGE = Parameter(
-    "page", "Which page, from 1; with page_size.", {"type": "integer", "minimum": 1, "maximum": 10**7}, page_number
+    "page",
+    "Which page, from 1; with page_size.",
+    {"type": "integer", "minimum": 1, "maximum": PAGES_MOST},
+    page_number,
 )
 PAGE_SIZE = Parameter(
     "page_size",
@@ -52,7 +55,10 @@ TTL = Parameter(
 )
 YAML = Parameter("yaml", "YAML instead of JSON, for `openapi`.", {"type": "boolean"}, _flag)
 AGAINST = Parameter(
-    "against", "The other revision; 0 is the empty configuration.", {"type": "integer", "minimum": 0}, _revision
+    "against",
+    "The other revision; 0 is the empty configuration.",
+    {"type": "integer", "minimum": 0},
+    _revision,
 )
 IF_MATCH = Parameter(
     "If-Match",

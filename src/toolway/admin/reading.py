@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FILTERS = ("name", "label", "uri")
 LEAST_PAGE, MOST_PAGE = 10, 500
+PAGES_MOST = 10_000_000
 
 
 def get_one(kind: ResourceKind, context: Context, call: Call) -> Answer:
@@ -67,8 +68,8 @@ def page_size(text: str) -> int:
 
 def page_number(text: str) -> int:
     """The number of a page, from 1."""
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and int(text) >= 1):
-        raise Refusal(400, "page must be a whole number of at least 1")
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 1 <= int(text) <= PAGES_MOST):
+        raise Refusal(400, f"page must be a whole number between 1 and {PAGES_MOST:,}")
     return int(text)
 
 

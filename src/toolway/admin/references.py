@@ -53,9 +53,7 @@ def check_plugins_are_new(context: Context, changes: Sequence[Change]) -> None:
         plugins = (value or {}).get("plugins")
         for name in plugins if isinstance(plugins, dict) else ():
             if name in owners and identifier in written:
-                raise Refusal(
-                    400, f"plugin '{name}' already exists in global rule with id '{owners[name]}'"
-                )
+                raise Refusal(400, f"plugin '{name}' already exists in global rule with id '{owners[name]}'")
             owners.setdefault(name, identifier)
 
 

@@ -67,7 +67,9 @@ class Schemas:
         schema["properties"] = {
             name: value for name, value in schema["properties"].items() if name not in without
         }
-        required = {*schema.get("required", ()), field} if with_id else {*schema.get("required", ())} - {field}
+        required = (
+            {*schema.get("required", ()), field} if with_id else {*schema.get("required", ())} - {field}
+        )
         schema["required"] = sorted(required)
         return schema
 

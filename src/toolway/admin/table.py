@@ -37,9 +37,9 @@ _NUMBER = "[1-9][0-9]{0,14}"
 
 def operations() -> tuple[Operation, ...]:
     """Every operation; where two paths match the same request, the first holds."""
-    # A credential's path would else be taken for a sub-path of its consumer.
+    # Paths that say more come first: each would else be taken for a sub-path of a resource.
     kinds = sorted(RESOURCES.values(), key=lambda kind: not kind.below)
-    return (*(found for kind in kinds for found in _of_kind(kind)), *_others())
+    return (*_others(), *(found for kind in kinds for found in _of_kind(kind)))
 
 
 def _schema(name: str) -> dict[str, str]:
@@ -205,7 +205,10 @@ def _others() -> Iterator[Operation]:
         {200: ("By name.", {"type": "object", "additionalProperties": _schema("Plugin")})},
         tag="plugins",
     )
-    for identifier, path in (("get_plugin", "plugins/{name}"), ("get_plugin_schema", "schema/plugins/{name}")):
+    for identifier, path in (
+        ("get_plugin", "plugins/{name}"),
+        ("get_plugin_schema", "schema/plugins/{name}"),
+    ):
         yield Operation(
             identifier,
             "GET",

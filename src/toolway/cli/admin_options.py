@@ -38,7 +38,8 @@ CertificateKey = Annotated[
     typer.Option("--cert-key", metavar="FILE", help="The key of --cert, PEM.", show_default=False),
 ]
 Owner = Annotated[
-    str, typer.Option("--owner", help="Whose resources these are: only what the same owner applied is deleted.")
+    str,
+    typer.Option("--owner", help="Whose resources these are: only what the same owner applied is deleted."),
 ]
 DesiredFile = Annotated[
     Path, typer.Option("-f", "--file", metavar="FILE", help="What there should be, YAML or JSON.")

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from toolway.config.models import Identified
 from toolway.config.secret import redact
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from toolway.config.models import Identified
 
 
 def identifier_of(section: str, resource: Identified) -> str:

@@ -109,10 +109,13 @@ def _with_logo(item: Any, source: Source, pointer: str, problems: list[Problem])
     try:
         with (source.folder / logo).open("rb") as file:
             image = file.read(_MAXIMUM_LOGO_BYTES + 1)
-        if len(image) > _MAXIMUM_LOGO_BYTES:
-            raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
+        reason = (
+            f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes" if len(image) > _MAXIMUM_LOGO_BYTES else None
+        )
     except (OSError, ValueError) as error:
-        message = f"the logo cannot be used: {error}"
+        image, reason = b"", str(error)
+    if reason is not None:
+        message = f"the logo cannot be used: {reason}"
         problems.append(source.problem("logo-unreadable", message, f"{pointer}/logo"))
         return item
     return {**item, "logo": f"data:image/*;base64,{base64.b64encode(image).decode()}"}

@@ -33,7 +33,9 @@ class Route(Identified):
     uris: Annotated[list[Uri], Field(min_length=1)] | None = None
     host: Host | None = None
     hosts: Annotated[list[Host], Field(min_length=1)] | None = None
-    methods: Annotated[list[Method], Unique] = Field(default_factory=list)
+    methods: Annotated[list[Method], Unique, Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default_factory=list
+    )
     """None: any method."""
     remote_addr: Network | None = None
     """Where the client must be."""
