@@ -35,7 +35,7 @@ from toolway.config.models import (
     Service,
     Ssl,
 )
-from toolway.config.plugins import PluginChecker
+from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
 from toolway.config.secret import Secret, SecretMissingError, SecretResolver, redact
 from toolway.config.source import Source, pointer_to
@@ -55,7 +55,8 @@ R = TypeVar("R", bound=Resource)
 
 
 def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
-    """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
+    """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded; `PluginSchemas`
+    for one who parses often.
 
     Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
     file.
@@ -80,7 +81,8 @@ def _of_file(value: Any) -> Any:
 class _Parser:
     def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
         self._source = source
-        self._plugins = PluginChecker(source, plugin_schemas)
+        is_kept = isinstance(plugin_schemas, PluginSchemas)
+        self._plugins = PluginChecker(source, plugin_schemas if is_kept else PluginSchemas(plugin_schemas))
         self._secrets = SecretResolver(source.environment, source.folder)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
