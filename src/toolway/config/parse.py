@@ -54,14 +54,19 @@ M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
 
-def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
+def parse(
+    source: Source,
+    *,
+    plugin_schemas: Mapping[str, Mapping[str, Any]],
+    gateway: GatewaySettings | None = None,
+) -> Configuration:
     """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded; `PluginSchemas`
-    for one who parses often.
+    for one who parses often. `gateway` are settings that hold in place of a section of that name.
 
     Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
     file.
     """
-    parser = _Parser(source, plugin_schemas)
+    parser = _Parser(source, plugin_schemas, gateway)
     configuration = parser.configuration()
     if parser.problems:
         raise ConfigurationError(_in_order(parser.problems))
@@ -79,11 +84,17 @@ def _of_file(value: Any) -> Any:
 
 
 class _Parser:
-    def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plugin_schemas: Mapping[str, Mapping[str, Any]],
+        gateway: GatewaySettings | None,
+    ) -> None:
         self._source = source
+        self._given = gateway
         is_kept = isinstance(plugin_schemas, PluginSchemas)
         self._plugins = PluginChecker(source, plugin_schemas if is_kept else PluginSchemas(plugin_schemas))
-        self._secrets = SecretResolver(source.environment, source.folder)
+        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
         self._silent = {problem.pointer for problem in source.problems}
@@ -94,7 +105,7 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
-        gateway = self._model(GatewaySettings, self._gateway(data.get("gateway") or {}), "/gateway")
+        gateway = self._given or self._settings(data.get("gateway") or {})
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
@@ -189,13 +200,13 @@ class _Parser:
                 copy[name] = value
         return copy
 
-    def _gateway(self, data: Any) -> Any:
-        """The settings with what TLS needs read; there, unlike elsewhere, a text that is no PEM is a path."""
+    def _settings(self, data: Any) -> GatewaySettings | None:
+        """The gateway's settings; in those of TLS, unlike elsewhere, a text that is no PEM is a path."""
         tls = data.get("tls") if isinstance(data, dict) else None
-        if not isinstance(tls, dict):
-            return data
-        read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
-        return {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        if isinstance(tls, dict):
+            read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
+            data = {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        return self._model(GatewaySettings, data, "/gateway")
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
