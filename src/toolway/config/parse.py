@@ -60,8 +60,10 @@ def parse(
     plugin_schemas: Mapping[str, Mapping[str, Any]],
     gateway: GatewaySettings | None = None,
 ) -> Configuration:
-    """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded; `PluginSchemas`
-    for one who parses often. `gateway` are settings that hold in place of a section of that name.
+    """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
+
+    `PluginSchemas` are for one who parses often. `gateway` are settings that hold in place of a section of
+    that name.
 
     Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
     file.
@@ -92,8 +94,9 @@ class _Parser:
     ) -> None:
         self._source = source
         self._given = gateway
-        is_kept = isinstance(plugin_schemas, PluginSchemas)
-        self._plugins = PluginChecker(source, plugin_schemas if is_kept else PluginSchemas(plugin_schemas))
+        if not isinstance(plugin_schemas, PluginSchemas):
+            plugin_schemas = PluginSchemas(plugin_schemas)
+        self._plugins = PluginChecker(source, plugin_schemas)
         self._secrets = SecretResolver(source.environment, source.folder, source.is_confined)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.

@@ -7,5 +7,6 @@ in, in this order; whatever refuses it leaves everything as it was. `LiveGateway
 from __future__ import annotations
 
 from toolway.live.conflict import Conflict
+from toolway.live.gateway import LiveGateway
 
-__all__ = ["Conflict"]
+__all__ = ["Conflict", "LiveGateway"]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from toolway.apps.curate import may_select
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from toolway.live.state import State, Value
     from toolway.store import Key
@@ -22,20 +22,22 @@ _REFERRED_TO = frozenset(
 )
 
 
-def affected(before: State, after: State, changed: Iterable[Key]) -> list[Key]:
-    """The resources to compile anew, or to take out where they are gone; each once, what changed first."""
+def affected(
+    state: State, changed: Iterable[Key], stays: Callable[[Key], bool], mains: Iterable[str | None] = ()
+) -> list[Key]:
+    """The resources to compile anew, or to take out where `state` has them no more; what changed first.
+
+    `stays` says whether a resource was there before and still is. `mains` are the apps that were and are at
+    hosts which no app names, where these differ.
+    """
     found: dict[Key, None] = {}
     waiting = deque(changed)
     while waiting:
         key = _compiled_as(waiting.popleft())
-        if key in found:
-            continue
-        found[key] = None
-        waiting.extend(_dependents(before, after, key))
-    if any(kind == "apps" for kind, _ in found):
-        mains = dict.fromkeys((before.main_app(), after.main_app()))
-        if len(mains) > 1:
-            found |= {("apps", identifier): None for identifier in mains if identifier is not None}
+        if key not in found:
+            found[key] = None
+            waiting.extend(_dependents(state, key, stays))
+    found |= {("apps", identifier): None for identifier in mains if identifier is not None}
     return list(found)
 
 
@@ -47,21 +49,19 @@ def _compiled_as(key: Key) -> Key:
     return ("apis", identifier) if kind == "documents" else key
 
 
-def _dependents(before: State, after: State, key: Key) -> Iterator[Key]:
+def _dependents(state: State, key: Key, stays: Callable[[Key], bool]) -> Iterator[Key]:
     kind, identifier = key
     if kind not in _REFERRED_TO:
         return
-    stays = before.get(*key) is not None and after.get(*key) is not None
-    for referrer in after.referrers(kind, identifier):
-        if kind == "consumers" and referrer[0] == "credentials":
-            continue
-        if kind == "upstreams" and stays:
-            # Routes name an upstream, which the engine looks up; only copies are made anew.
-            yield from _copying(after, referrer)
-        else:
+    # Routes name an upstream, which the engine looks up; where it stays, only copies are made anew.
+    only_copies = kind == "upstreams" and stays(key)
+    for referrer in state.referrers(kind, identifier):
+        if only_copies:
+            yield from _copying(state, referrer)
+        elif referrer[0] != "credentials":
             yield referrer
     if kind == "apis":
-        for app, value in after.scan("apps"):
+        for app, value in state.scan("apps"):
             if may_select(_patterns(value), identifier):
                 yield "apps", app
 

@@ -59,7 +59,7 @@ class Assembly:
     ) -> str:
         """Adds a consumer with its credentials, which stand inside it."""
         pointer = self.add("consumers", username, value)
-        inside = []
+        inside: list[Value] = []
         for identifier, credential in credentials:
             self._told[f"{pointer}/credentials/{len(inside)}"] = pointer_to("credentials", identifier)
             inside.append({**credential, "id": identifier.partition("/")[2]})
@@ -68,7 +68,7 @@ class Assembly:
         return pointer
 
     def add_closed(self, identifier: str, value: Mapping[str, Any], hosts: Any) -> str:
-        """Adds a route that takes the requests of `value` and refuses them; `hosts` are those of its service."""
+        """Adds a route that takes the requests of `value` and refuses them; `hosts` are its service's."""
         kept = {name: value[name] for name in _MATCH if name in value}
         if hosts and "host" not in kept and "hosts" not in kept:
             kept["hosts"] = hosts

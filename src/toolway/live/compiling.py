@@ -163,8 +163,8 @@ def _put_together(
 ) -> None:
     """Adds the wanted resources, then whatever they refer to, and so on."""
     if any(kind == "apps" for kind, _ in wanted):
-        # Tools stand in the order of the apis, whichever of them an app names first.
-        wanted = [*wanted, *_selected(state, wanted)]
+        # Tools stand in the order in which the apis were made, whichever of them is named first.
+        wanted = [*_selected(state, wanted), *wanted]
     seen = set(left_out)
     waiting = list(wanted)
     while waiting:
@@ -202,4 +202,8 @@ def _selected(state: State, wanted: Collection[Key]) -> list[Key]:
     for kind, identifier in wanted:
         given = (state.get(kind, identifier) or {}).get("operations") if kind == "apps" else None
         patterns += [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
-    return [("apis", identifier) for identifier, _ in state.scan("apis") if may_select(patterns, identifier)]
+    return [
+        ("apis", identifier)
+        for identifier, _ in state.scan("apis")
+        if ("apis", identifier) in wanted or may_select(patterns, identifier)
+    ]

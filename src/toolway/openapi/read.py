@@ -40,10 +40,10 @@ def read(
     """Reads a Swagger 2.0, OpenAPI 3.0 or 3.1 document in JSON or YAML, plain or packed by gzip.
 
     `spec` is a path (relative to `base`, else to the working directory), an http or https URL, what was kept
-    of one, or the document itself, whose references to files are then looked up below `base`. `allow_private` lets redirects
-    lead to addresses that are not public; the URL itself may always be such. Operations that cannot be used
-    are set aside in the result; raises ConfigurationError where the document as a whole is unusable. Defaults
-    of `limits` are those of Limits.
+    of one, or the document itself, whose references to files are then looked up below `base`.
+    `allow_private` lets redirects lead to addresses that are not public; the URL itself may always be such.
+    Operations that cannot be used are set aside in the result; raises ConfigurationError where the document
+    as a whole is unusable. Defaults of `limits` are those of Limits.
     """
     return _document(Sources(spec, base, limits or Limits(), allow_private))
 
