@@ -34,7 +34,7 @@ from toolway.config.models import (
     Service,
     Ssl,
 )
-from toolway.config.plugins import PluginChecker
+from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
 from toolway.config.secret import Secret, SecretMissingError, SecretResolver
 from toolway.config.source import Source, pointer_to
@@ -53,13 +53,21 @@ M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
 
-def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
+def parse(
+    source: Source,
+    *,
+    plugin_schemas: Mapping[str, Mapping[str, Any]],
+    gateway: GatewaySettings | None = None,
+) -> Configuration:
     """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
+
+    `PluginSchemas` are for one who parses often. `gateway` are settings that hold in place of a section of
+    that name.
 
     Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
     file.
     """
-    parser = _Parser(source, plugin_schemas)
+    parser = _Parser(source, plugin_schemas, gateway)
     configuration = parser.configuration()
     if parser.problems:
         raise ConfigurationError(_in_order(parser.problems))
@@ -77,10 +85,18 @@ def _of_file(value: Any) -> Any:
 
 
 class _Parser:
-    def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plugin_schemas: Mapping[str, Mapping[str, Any]],
+        gateway: GatewaySettings | None,
+    ) -> None:
         self._source = source
+        self._given = gateway
+        if not isinstance(plugin_schemas, PluginSchemas):
+            plugin_schemas = PluginSchemas(plugin_schemas)
         self._plugins = PluginChecker(source, plugin_schemas)
-        self._secrets = SecretResolver(source.environment, source.folder)
+        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
         self._silent = {problem.pointer for problem in source.problems}
@@ -91,7 +107,7 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
-        gateway = self._model(GatewaySettings, self._gateway(data.get("gateway") or {}), "/gateway")
+        gateway = self._given or self._settings(data.get("gateway") or {})
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
@@ -186,20 +202,22 @@ class _Parser:
                 copy[name] = value
         return copy
 
-    def _gateway(self, data: Any) -> Any:
-        """The settings with secrets read; in TLS, unlike elsewhere, a text that is no PEM is a path."""
-        if not isinstance(data, dict):
-            return data
-        read = {**data, "tls": self._listener_tls(data.get("tls"), "/gateway/tls")} if "tls" in data else data
-        admin = read.get("admin")
-        if not isinstance(admin, dict):
-            return read
-        admin = dict(admin)
-        if "tls" in admin:
-            admin["tls"] = self._listener_tls(admin["tls"], "/gateway/admin/tls")
-        if "keys" in admin:
-            admin["keys"] = self._unveiled(admin["keys"], "/gateway/admin/keys")
-        return {**read, "admin": admin}
+    def _settings(self, data: Any) -> GatewaySettings | None:
+        """The gateway's settings with secrets read; in TLS, unlike elsewhere, a text that is no PEM is a
+        path.
+        """
+        if isinstance(data, dict):
+            data = {**data}
+            if "tls" in data:
+                data["tls"] = self._listener_tls(data["tls"], "/gateway/tls")
+            admin = data.get("admin")
+            if isinstance(admin, dict):
+                data["admin"] = admin = {**admin}
+                if "tls" in admin:
+                    admin["tls"] = self._listener_tls(admin["tls"], "/gateway/admin/tls")
+                if "keys" in admin:
+                    admin["keys"] = self._unveiled(admin["keys"], "/gateway/admin/keys")
+        return self._model(GatewaySettings, data, "/gateway")
 
     def _listener_tls(self, tls: Any, pointer: str) -> Any:
         if not isinstance(tls, dict):

@@ -126,6 +126,11 @@ def _targetless(configuration: Configuration, route: Route) -> Iterator[Problem]
         return
     if service is not None and (service.upstream is not None or service.upstream_id is not None):
         return
+    if route.pointer in configuration.source.closed:
+        return
+    # Plugins may answer by themselves.
+    if route.plugins or route.plugin_config_id is not None or (service is not None and service.plugins):
+        return
     where = "neither the route nor its service says" if service else "the route does not say"
     hint = (
         "set upstream_id, upstream or service_id"

@@ -90,6 +90,8 @@ class SecretResolver:
 
     environment: Mapping[str, str]
     folder: Path
+    is_confined: bool = False
+    """Whether files outside `folder` are out of bounds."""
     files: set[Path] = field(default_factory=set)
 
     def resolve(self, text: str) -> Secret | None:
@@ -109,6 +111,8 @@ class SecretResolver:
         path = self.folder / name
         self.files.add(path)
         try:
+            if self.is_confined and not path.resolve().is_relative_to(self.folder.resolve()):
+                raise SecretMissingError(f"the file {name} is outside the gateway's folder of secrets")
             with path.open("rb") as file:
                 content = file.read(_MAXIMUM_FILE_BYTES + 1)
             if len(content) > _MAXIMUM_FILE_BYTES:
