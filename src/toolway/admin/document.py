@@ -53,7 +53,7 @@ def document(plugin_schemas: Mapping[str, Any], version: str) -> dict[str, Any]:
         "info": {
             "title": "Toolway Admin API",
             "version": version,
-            "description": "Looks at a gateway and changes it while it serves, in the words of Apache APISIX.",
+            "description": "Looks at a gateway and changes it while it serves, as Apache APISIX's does.",
         },
         "servers": [{"url": "/"}],
         "security": [{"key": []}],

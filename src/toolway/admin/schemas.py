@@ -60,7 +60,7 @@ class Schemas:
         return self.alone(self._names[kind])
 
     def written(self, kind: str, *, with_id: bool) -> dict[str, Any]:
-        """The schema of what is written: without the times, which the gateway sets, and with or without id."""
+        """The schema of what is written: without the times, which are the gateway's, with or without id."""
         schema = copy.deepcopy(self.all[self._names[kind]])
         field = KINDS[kind].id_field
         without = [*_TIMES, *([] if with_id else [field])]

@@ -32,6 +32,7 @@ _CONNECTIONS_MOST = 512
 _IDLE_SECONDS = 30
 _STOP_SECONDS = 5
 _HEAD_BYTES = 65_536
+_RETRY_SECONDS = 0.2
 
 
 class AdminServer:
@@ -53,7 +54,8 @@ class AdminServer:
         entrance = Entrance(inner, keys, hosts, body_bytes=settings.body_bytes)
         self._tls = _tls_context(settings.tls) if settings.tls is not None else None
         self._application = entrance
-        self._server: uvicorn.Server | None = None
+        self._server = self._uvicorn()
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._listener: socket.socket | None = None
 
@@ -70,10 +72,30 @@ class AdminServer:
         """Whether it is reached by https."""
         return self._tls is not None
 
-    def start(self) -> None:
-        """Listens, and serves from a thread. Raises OSError where the address cannot be had."""
+    def start(self, *, patient: bool = False) -> None:
+        """Listens, and serves from a thread. Raises OSError where the address cannot be had; `patient` waits
+        for it instead, in that thread.
+        """
+        if not patient:
+            self._listener = self._listening()
+        self._thread = threading.Thread(target=self._serve, name="toolway-admin", daemon=True)
+        self._thread.start()
+
+    def _listening(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        self._listener = socket.create_server((self._host, self._port), family=family, backlog=128)
+        return socket.create_server((self._host, self._port), family=family, backlog=128)
+
+    def _serve(self) -> None:
+        while self._listener is None and not self._stopping.is_set():
+            try:
+                self._listener = self._listening()
+                logger.info("the Admin API listens on %s", self.address)
+            except OSError:
+                self._stopping.wait(_RETRY_SECONDS)
+        if self._listener is not None and not self._stopping.is_set():
+            self._server.run(sockets=[self._listener])
+
+    def _uvicorn(self) -> uvicorn.Server:
         tls = self._tls
         config = uvicorn.Config(
             self._application,
@@ -92,19 +114,12 @@ class AdminServer:
             h11_max_incomplete_event_size=_HEAD_BYTES,
             ssl_context_factory=None if tls is None else lambda _config, _default: tls,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run,
-            kwargs={"sockets": [self._listener]},
-            name="toolway-admin",
-            daemon=True,
-        )
-        self._thread.start()
+        return uvicorn.Server(config)
 
     def stop(self) -> None:
         """Stops accepting, and waits shortly for what is being answered."""
-        if self._server is not None:
-            self._server.should_exit = True
+        self._stopping.set()
+        self._server.should_exit = True
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS + 5)
             self._thread = None

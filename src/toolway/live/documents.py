@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from toolway import openapi
 from toolway.openapi import Kept
 from toolway.problem import ConfigurationError, Problem
-from toolway.reading import read_logo
+from toolway.reading import logo_of_url, read_logo
 from toolway.store import Change
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ class Documents:
         """The logo of an app; none: one is to be made. Raises OSError and ValueError."""
         if app.logo is None:
             return None
+        if app.logo.startswith("data:"):
+            return logo_of_url(app.logo)
         path = self._logos / app.logo
         if not path.resolve().is_relative_to(self._logos.resolve()):
             raise ValueError("it is outside the gateway's folder of logos")
