@@ -154,7 +154,8 @@ class Gateway(Running):
                 text = compiled.text()
                 if text != self._applied:
                     self._apply(engine, compiled, text)
-                self._serves(compiled, text)
+                else:
+                    self._serves(compiled, text)
             except ConfigurationError as error:
                 logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
                 _log(logging.ERROR, error.problems)
@@ -207,6 +208,7 @@ class Gateway(Running):
             engine.apply(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
+        self._serves(compiled, text)
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
         self._tell_fixed(compiled.document["gateway"])
