@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import queue
-import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import watchfiles
 
@@ -24,23 +20,22 @@ from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
+from toolway.running import DRAIN_SECONDS, Running, cores
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import FrameType
 
     from toolway.openapi.model import Document
 
 
 logger = logging.getLogger("toolway.gateway")
 
-DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
-_FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics", "control", "access_log")
 
 
-class Gateway:
+class Gateway(Running):
     """One gateway process on one configuration file. Start it once; then it follows the file until it is
     stopped.
     """
@@ -55,14 +50,12 @@ class Gateway:
         """Nothing is read yet. `connect_to` sends connections for `host:port` elsewhere, as curl's
         --connect-to.
         """
+        super().__init__(drain_seconds)
         self._path = path
         self._connect_to = dict(connect_to or {})
-        self._drain_seconds = drain_seconds
         self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
-        self._engine: _engine.Engine | None = None
         self._applied = ""
-        self._started_with: dict[str, Any] = {}
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
 
@@ -116,41 +109,6 @@ class Gateway:
             self._watcher.start()
         return compiled
 
-    @property
-    def listen_addresses(self) -> list[str]:
-        """The bound addresses, `host:port`, in the order of the configuration."""
-        return self._built.listen_addresses()
-
-    @property
-    def tls_listen_addresses(self) -> list[str]:
-        """The bound addresses of TLS listeners, in the order of the configuration."""
-        return self._built.tls_listen_addresses()
-
-    @property
-    def metrics_address(self) -> str | None:
-        """The bound address of the metrics, where there is one."""
-        return self._built.metrics_address()
-
-    @property
-    def control_address(self) -> str | None:
-        """The bound address of the control listener, where there is one."""
-        return self._built.control_address()
-
-    def call(
-        self,
-        app: str,
-        tool: str,
-        arguments: Mapping[str, Any],
-        headers: Iterable[tuple[str, str]] | Mapping[str, str] = (),
-    ) -> dict[str, Any]:
-        """Calls a tool as a model would: the result object of MCP's tools/call.
-
-        Raises KeyError for an unknown app or tool.
-        """
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        result: dict[str, Any] = json.loads(self._built.call(app, tool, json.dumps(dict(arguments)), pairs))
-        return result
-
     def reload(self) -> bool:
         """Applies the file as it is now. Whether it is in force; if not, the problems were logged."""
         with self._lock:
@@ -166,16 +124,9 @@ class Gateway:
                 return False
             return True
 
-    def reopen_logs(self) -> None:
-        """Opens the access log's file anew, after it was moved away. Where it cannot be, that is logged."""
-        if self._started_with["access_log"] in (None, "stdout"):
-            return
-        try:
-            self._built.reopen_logs()
-        except OSError as error:
-            logger.error("the access log was not opened anew; the old file is written on: %s", error)  # noqa: TRY400
-        else:
-            logger.info("access log opened anew")
+    def forget(self) -> None:
+        """Makes the next reload read every document anew, those behind URLs too."""
+        self._reader.forget_documents()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
@@ -185,42 +136,7 @@ class Gateway:
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
-        return self._built.drain(self._drain_seconds if timeout is None else timeout)
-
-    def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. Main thread only.
-
-        SIGHUP opens the access log anew and reloads. `ready` is called once signals are taken, so that
-        whoever it tells may stop the gateway at once.
-        """
-        received: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            received.put(number)
-
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in numbers}
-        try:
-            if ready is not None:
-                ready()
-            while received.get() == signal.SIGHUP:
-                logger.info("reload asked for by SIGHUP")
-                self.reopen_logs()
-                self._reader.forget_documents()
-                self.reload()
-            logger.info("draining for at most %g seconds", self._drain_seconds)
-            if not self.stop():
-                logger.warning("some exchanges did not end in time and were cut off")
-        finally:
-            for number, former in before.items():
-                signal.signal(number, former)
-        return 0
-
-    @property
-    def _built(self) -> _engine.Engine:
-        if self._engine is None:
-            raise RuntimeError("the gateway was not built")
-        return self._engine
+        return super().stop(timeout)
 
     def _compiled(self) -> Compiled:
         configuration = self._reader.configuration(self._path)
@@ -238,7 +154,7 @@ class Gateway:
         if problems:
             raise ConfigurationError(problems)
         return compile_configuration(
-            configuration, documents, logos=logos, connect_to=self._connect_to, cores=_cores()
+            configuration, documents, logos=logos, connect_to=self._connect_to, cores=cores()
         )
 
     def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
@@ -249,9 +165,7 @@ class Gateway:
         self._applied = text
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
-        for name in _FIXED_UNTIL_RESTART:
-            if compiled.document["gateway"].get(name) != self._started_with.get(name):
-                logger.warning("gateway.%s has changed, which takes a restart", name)
+        self._tell_fixed(compiled.document["gateway"])
 
     def _watch(self) -> None:
         """Reloads when a file that was read has changed, until the gateway stops.
@@ -292,10 +206,6 @@ class Gateway:
     def _has_changed(self) -> bool:
         with self._lock:
             return self._reader.has_changed()
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _log(level: int, problems: Iterable[Problem]) -> None:

@@ -32,6 +32,17 @@ Stamp = tuple[int, int, int] | None
 """What tells one version of a file from the next: time of change in ns, size, inode; none: no such file."""
 
 
+def read_logo(path: Path) -> bytes:
+    """The PNG, JPEG or SVG image in a file. Raises OSError, and ValueError for anything else."""
+    with path.open("rb") as file:
+        image = file.read(_MAXIMUM_LOGO_BYTES + 1)
+    if len(image) > _MAXIMUM_LOGO_BYTES:
+        raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
+    if image_type(image) is None:
+        raise ValueError("it is not a PNG, JPEG or SVG image")
+    return image
+
+
 def _stamp(path: Path) -> Stamp:
     try:
         status = path.stat()
@@ -118,13 +129,7 @@ class Reader:
     def _logo(self, app: App, folder: Path) -> bytes:
         path = folder / (app.logo or "")
         self._note(path)
-        with path.open("rb") as file:
-            image = file.read(_MAXIMUM_LOGO_BYTES + 1)
-        if len(image) > _MAXIMUM_LOGO_BYTES:
-            raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
-        if image_type(image) is None:
-            raise ValueError("it is not a PNG, JPEG or SVG image")
-        return image
+        return read_logo(path)
 
     def _key(self, api: Api, folder: Path) -> str | None:
         """What a document is kept by; none for one that leads to other files, whose changes it would hide."""

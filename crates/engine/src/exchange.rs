@@ -2,7 +2,7 @@
 //! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
 
 use crate::error::{Kind, ProxyError};
-use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
+use crate::generation::{Consumer, Generation, Identity, RouteEntry, StaticAnswer, Target};
 use crate::http::forwarded::Forwarded;
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
@@ -13,7 +13,7 @@ use crate::server::tls::TlsSession;
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 use http_body::Body as _;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -188,7 +188,7 @@ impl Exchange {
             }
             _ => None,
         };
-        let uncounted = carrier.map(|_| generation.global.clone().without_limits_of(&generation.global));
+        let uncounted = carrier.map(|_| generation.global.without_limits_of(&generation.global));
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
@@ -200,12 +200,17 @@ impl Exchange {
         let Some(route) = route else {
             return Err(ProxyError::new(Kind::RouteNotFound, "no route matches"));
         };
+        let gone =
+            || ProxyError::new(Kind::NoUpstreamNode, "the generation does not have what the route leads to");
         match &route.target {
             Target::Upstream { upstream, strip_prefix, add_prefix } => {
+                let upstream = generation.upstreams.get(upstream.as_bytes()).ok_or_else(gone)?;
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
-            Target::Static { status, headers, body } => Ok(self.static_answer(*status, headers, body)),
-            Target::Mcp(app) => mcp::serve(self, app).await,
+            Target::Static(answer) => Ok(self.static_answer(answer)),
+            Target::Mcp { app } => {
+                mcp::serve(self, generation.apps.get(app.as_bytes()).ok_or_else(gone)?).await
+            }
         }
     }
 
@@ -326,10 +331,11 @@ impl Exchange {
         }
     }
 
-    fn static_answer(&self, status: StatusCode, headers: &HeaderMap, body: &bytes::Bytes) -> Response {
+    fn static_answer(&self, answer: &StaticAnswer) -> Response {
+        let StaticAnswer { status, headers, body } = answer;
         let head_only = self.request.method == Method::HEAD;
         let mut response = Response::new(if head_only { Body::Empty } else { Body::Bytes(body.clone()) });
-        *response.status_mut() = status;
+        *response.status_mut() = *status;
         response.headers_mut().clone_from(headers);
         if head_only {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -16,24 +16,26 @@ from pydantic import ValidationError
 from toolway.config.apisix import SECTIONS as APISIX_SECTIONS
 from toolway.config.configuration import Configuration
 from toolway.config.errors import near
+from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
-    App,
     Consumer,
+    ConsumerGroup,
     GatewaySettings,
     GlobalRule,
     Identified,
     Model,
     PluginConfig,
+    PluginMetadata,
     Proof,
     Resource,
     Route,
+    SecretManager,
     Service,
     Ssl,
-    Upstream,
 )
-from toolway.config.plugins import PluginChecker
+from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
 from toolway.config.secret import Secret, SecretMissingError, SecretResolver, redact
 from toolway.config.source import Source, pointer_to
@@ -45,28 +47,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECTIONS: Mapping[str, type[Resource]] = {
-    "ssls": Ssl,
-    "upstreams": Upstream,
-    "services": Service,
-    "plugin_configs": PluginConfig,
-    "routes": Route,
-    "consumers": Consumer,
-    "global_rules": GlobalRule,
-    "apis": Api,
-    "apps": App,
+    kind.section: kind.entry for kind in KINDS.values() if kind.section
 }
 _PEM = ("cert", "key", "client_ca")
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
 
-def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
+def parse(
+    source: Source,
+    *,
+    plugin_schemas: Mapping[str, Mapping[str, Any]],
+    gateway: GatewaySettings | None = None,
+) -> Configuration:
     """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
+
+    `PluginSchemas` are for one who parses often. `gateway` are settings that hold in place of a section of
+    that name.
 
     Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
     file.
     """
-    parser = _Parser(source, plugin_schemas)
+    parser = _Parser(source, plugin_schemas, gateway)
     configuration = parser.configuration()
     if parser.problems:
         raise ConfigurationError(_in_order(parser.problems))
@@ -84,10 +86,18 @@ def _of_file(value: Any) -> Any:
 
 
 class _Parser:
-    def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plugin_schemas: Mapping[str, Mapping[str, Any]],
+        gateway: GatewaySettings | None,
+    ) -> None:
         self._source = source
+        self._given = gateway
+        if not isinstance(plugin_schemas, PluginSchemas):
+            plugin_schemas = PluginSchemas(plugin_schemas)
         self._plugins = PluginChecker(source, plugin_schemas)
-        self._secrets = SecretResolver(source.environment, source.folder)
+        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
         self._silent = {problem.pointer for problem in source.problems}
@@ -98,25 +108,28 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
-        gateway = self._model(GatewaySettings, self._gateway(data.get("gateway") or {}), "/gateway")
+        gateway = self._given or self._settings(data.get("gateway") or {})
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
         }
-        for name in ("ssls", "upstreams", "services", "plugin_configs", "routes", "global_rules"):
-            self._identify(found[name], name)
+        for name, resources in found.items():
+            self._identify(resources, name)
         configuration = Configuration(
             self._source,
             gateway or GatewaySettings(),
             upstreams={upstream.id: upstream for upstream in found["upstreams"]},
             services={service.id: service for service in found["services"]},
             plugin_configs={config.id: config for config in found["plugin_configs"]},
+            consumer_groups={group.id: group for group in found["consumer_groups"]},
             routes=tuple(found["routes"]),
             consumers=tuple(found["consumers"]),
             global_rules=tuple(found["global_rules"]),
             apis=tuple(found["apis"]),
             apps=tuple(found["apps"]),
             ssls={ssl.id: ssl for ssl in found["ssls"]},
+            secrets={manager.id: manager for manager in found["secrets"]},
+            plugin_metadata={metadata.id: metadata for metadata in found["plugin_metadata"]},
             files=frozenset(self._secrets.files),
         )
         for problem in (*check_references(configuration, found, data), *check_tls(configuration, data)):
@@ -148,7 +161,8 @@ class _Parser:
             below = f"{pointer}/{index}"
             resolved = item
             if isinstance(item, dict):
-                resolved = self._unveiled(item, below) if model is Ssl else self._resolved(item, below)
+                is_secret = model in (Ssl, SecretManager)
+                resolved = self._unveiled(item, below) if is_secret else self._resolved(item, below)
             resource = self._model(model, resolved, below)
             if resource is not None:
                 resource.placed(below)
@@ -189,13 +203,13 @@ class _Parser:
                 copy[name] = value
         return copy
 
-    def _gateway(self, data: Any) -> Any:
-        """The settings with what TLS needs read; there, unlike elsewhere, a text that is no PEM is a path."""
+    def _settings(self, data: Any) -> GatewaySettings | None:
+        """The gateway's settings; in those of TLS, unlike elsewhere, a text that is no PEM is a path."""
         tls = data.get("tls") if isinstance(data, dict) else None
-        if not isinstance(tls, dict):
-            return data
-        read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
-        return {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        if isinstance(tls, dict):
+            read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
+            data = {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        return self._model(GatewaySettings, data, "/gateway")
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
@@ -218,7 +232,9 @@ class _Parser:
             self._note_all(self._plugins.check(resource.plugins, at, besides=CREDENTIALS))
             resource.proved_by(tuple(self._proofs(resource)))
             return
-        if isinstance(resource, (Route, Service, PluginConfig, GlobalRule, Api)):
+        if isinstance(resource, PluginMetadata):
+            self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Annotated, Any, final
 
+from pydantic import WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 if TYPE_CHECKING:
@@ -21,7 +22,14 @@ if TYPE_CHECKING:
 
 _ENVIRONMENT = "$env://"
 _FILE = "$file://"
+_MANAGER = "$secret://"
+_REFERENCES = (_ENVIRONMENT, _FILE, _MANAGER)
 _MAXIMUM_FILE_BYTES = 1 << 20
+
+
+def is_reference(text: str) -> bool:
+    """Whether `text` says where a secret is instead of being one."""
+    return text.startswith(_REFERENCES)
 
 
 @final
@@ -54,6 +62,10 @@ class Secret:
         return core_schema.no_info_plain_validator_function(cls._of)
 
     @classmethod
+    def __get_pydantic_json_schema__(cls, _schema: CoreSchema, _handler: Any) -> dict[str, Any]:
+        return {"type": "string", "minLength": 1, "writeOnly": True}
+
+    @classmethod
     def _of(cls, value: Any) -> Secret:
         if isinstance(value, Secret):
             return value
@@ -62,6 +74,10 @@ class Secret:
         if not value:
             raise PydanticCustomError("wrong-value", "expected a text that is not empty")
         return cls(value)
+
+
+Certificate = Annotated[Secret, WithJsonSchema({"type": "string", "minLength": 1})]
+"""PEM that may come by a reference, as secrets do, and is none."""
 
 
 class SecretMissingError(Exception):
@@ -74,6 +90,8 @@ class SecretResolver:
 
     environment: Mapping[str, str]
     folder: Path
+    is_confined: bool = False
+    """Whether files outside `folder` are out of bounds."""
     files: set[Path] = field(default_factory=set)
 
     def resolve(self, text: str) -> Secret | None:
@@ -85,12 +103,16 @@ class SecretResolver:
             return self._filled(self.environment[name], f"the environment variable {name}")
         if text.startswith(_FILE):
             return self._from_file(text.removeprefix(_FILE))
+        if text.startswith(_MANAGER):
+            raise SecretMissingError("reading from secret managers is not supported yet")
         return None
 
     def _from_file(self, name: str) -> Secret:
         path = self.folder / name
         self.files.add(path)
         try:
+            if self.is_confined and not path.resolve().is_relative_to(self.folder.resolve()):
+                raise SecretMissingError(f"the file {name} is outside the gateway's folder of secrets")
             with path.open("rb") as file:
                 content = file.read(_MAXIMUM_FILE_BYTES + 1)
             if len(content) > _MAXIMUM_FILE_BYTES:

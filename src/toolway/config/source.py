@@ -49,6 +49,10 @@ class Source:
     hidden: frozenset[str] = frozenset()
     """Pointers whose values came from the environment and are not shown."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_confined: bool = False
+    """Whether files outside `folder` are out of bounds, since others than the machine's owner write this."""
+    closed: frozenset[str] = frozenset()
+    """Pointers of routes that need not say where requests go: they are there to refuse them."""
 
     @classmethod
     def of_data(cls, data: Any, *, folder: Path, environment: Mapping[str, str] | None = None) -> Source:

@@ -36,6 +36,7 @@ use crate::snapshot::{
     ActiveChecks, CheckKind, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
 };
 use crate::state::State;
+use crate::table::Keyed;
 use ::http::header::{CONNECTION, UPGRADE};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, StatusCode};
@@ -71,14 +72,14 @@ pub struct Upstream {
 impl Upstream {
     /// Builds it from what is known now. Nodes that another generation has too keep their state in `state`. The error
     /// is a JSON pointer below the upstream and what is wrong there.
-    pub fn build(definition: &UpstreamDefinition, state: &State) -> Result<Self, (String, String)> {
+    pub fn build(definition: UpstreamDefinition, state: &State) -> Result<Self, (String, String)> {
         let whole = |why: String| (String::new(), why);
         let balance = Balance::build(&definition.balance).map_err(whole)?;
-        let targets = Targets::build(definition, &state.names).map_err(whole)?;
+        let targets = Targets::build(&definition, &state.names).map_err(whole)?;
         let own = state.upstreams.of(&definition.id);
-        let roster = Roster::build(definition, &targets, &own, &balance).map_err(whole)?;
+        let roster = Roster::build(&definition, &targets, &own, &balance).map_err(whole)?;
         let host = definition.upstream_host.as_deref().map(HeaderValue::from_str).transpose();
-        health::probe::check(definition).map_err(whole)?;
+        health::probe::check(&definition).map_err(whole)?;
         Ok(Self {
             roster: ArcSwap::from_pointee(roster),
             targets,
@@ -103,7 +104,7 @@ impl Upstream {
                 }
                 _ => None,
             },
-            definition: definition.clone(),
+            definition,
         })
     }
 
@@ -145,6 +146,12 @@ impl Upstream {
         let is_up = |member: &Member| member.state.health.is_up() && allowed(member);
         let up = if self.definition.checks.is_some() { pick(&is_up) } else { None };
         up.or_else(|| pick(allowed))
+    }
+}
+
+impl Keyed for Upstream {
+    fn key(&self) -> &[u8] {
+        self.definition.id.as_bytes()
     }
 }
 

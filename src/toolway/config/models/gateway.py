@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from toolway.config.models.base import Address, Model, refuse, split_address
 from toolway.config.models.expression import Network
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 # A gateway serves others, so all interfaces are the default, as APISIX has it.
 _LISTEN = ["0.0.0.0:9080"]
@@ -20,10 +20,10 @@ class GatewayTls(Model):
     """Where clients connect by TLS, and a certificate for those whose server name no other has."""
 
     listen: Annotated[list[Address], Field(min_length=1)] = _TLS_LISTEN
-    cert: Secret | None = None
+    cert: Certificate | None = None
     """PEM, or a path relative to the file."""
     key: Secret | None = None
-    client_ca: Secret | None = None
+    client_ca: Certificate | None = None
     """Set: clients must show a certificate of these authorities."""
 
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from toolway.config.models.base import Identified, Identifier, Model, matching, not_yet, refuse, split_address
 from toolway.config.models.checks import Checks
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 _HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
@@ -38,9 +38,9 @@ class UpstreamTls(Model):
 
     verify: bool = True
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
-    ca: Secret | None = None
+    ca: Certificate | None = None
     """PEM of the authorities that are believed instead of the system's."""
-    client_cert: Secret | None = None
+    client_cert: Certificate | None = None
     """PEM of what the gateway shows where a node asks for a certificate."""
     client_key: Secret | None = None
     client_cert_id: Identifier | None = None

@@ -169,8 +169,8 @@ impl StatusLabels {
         Self {
             code: 0,
             route: route.map_or(&none, |route| if prefer_name { &route.name } else { &route.id }).clone(),
-            matched_uri: route.map_or(&none, |route| &route.uri).clone(),
-            matched_host: route.map_or(&none, |route| &route.host).clone(),
+            matched_uri: route.and_then(|route| route.uris.first()).unwrap_or(&none).clone(),
+            matched_host: route.and_then(|route| route.hosts.first()).unwrap_or(&none).clone(),
             service: route.map_or(&none, |route| &route.service).clone(),
             consumer: record.consumer.as_ref().map_or(&none, |consumer| &consumer.username).clone(),
             node: record.upstream.clone().unwrap_or(none),
