@@ -105,6 +105,7 @@ class Gateway(Running):
         compiled = self.build()
         self._built.start(beside=beside)
         if watch:
+            self._reader.managed.start(self.reload)
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
         return compiled
@@ -136,6 +137,7 @@ class Gateway(Running):
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
+        self._reader.managed.close()
         return super().stop(timeout)
 
     def _compiled(self) -> Compiled:

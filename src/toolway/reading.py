@@ -9,13 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolway import openapi
 from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
 from toolway.problem import ConfigurationError, Problem
+from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,13 +58,17 @@ class Reader:
 
     plugin_schemas: Mapping[str, Any]
     """As the engine tells them: plugin name -> {"priority", "schema"}."""
+    managed: ManagedSecrets = field(default_factory=ManagedSecrets)
+    """What secret managers have told."""
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
     def configuration(self, path: Path) -> Configuration:
         """The configuration in the file `path`. Raises ConfigurationError."""
         self._note(path)
-        configuration = parse(load(path), plugin_schemas=self.plugin_schemas)
+        source = replace(load(path), managed=self.managed)
+        configuration = parse(source, plugin_schemas=self.plugin_schemas)
+        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
         for file in configuration.files:
             self._note(file)
         return configuration

@@ -48,9 +48,7 @@ def spec(operations: list[str]) -> dict[str, Any]:
     return {**document, "paths": {"/things": kept}}
 
 
-SPECS = st.sampled_from(
-    [spec(names) for names in (["listThings"], ["listThings", "addThing"], ["addThing"])]
-)
+SPECS = st.sampled_from([spec(names) for names in (["listThings"], ["listThings", "addThing"], ["addThing"])])
 ROUTE = st.fixed_dictionaries(
     {"uri": st.sampled_from(["/a", "/b/*"]), "plugins": PLUGINS},
     optional={
@@ -60,9 +58,7 @@ ROUTE = st.fixed_dictionaries(
         "status": st.sampled_from([0, 1]),
         "priority": st.integers(0, 1),
     },
-).flatmap(
-    lambda route: st.one_of(st.just(route), TARGET.map(lambda target: {**route, **target}))
-)
+).flatmap(lambda route: st.one_of(st.just(route), TARGET.map(lambda target: {**route, **target})))
 VALUES = {
     "upstreams": INLINE,
     "services": st.fixed_dictionaries({"plugins": PLUGINS}, optional={"hosts": st.just(["a.test"])}).flatmap(
@@ -71,9 +67,7 @@ VALUES = {
     "plugin_configs": st.fixed_dictionaries({"plugins": PLUGINS}),
     "consumer_groups": st.fixed_dictionaries({"plugins": LIMITS}),
     "consumers": st.fixed_dictionaries({"plugins": LIMITS}, optional={"group_id": st.just("g1")}),
-    "credentials": st.sampled_from(["one", "two"]).map(
-        lambda key: {"plugins": {"key-auth": {"key": key}}}
-    ),
+    "credentials": st.sampled_from(["one", "two"]).map(lambda key: {"plugins": {"key-auth": {"key": key}}}),
     "routes": ROUTE,
     "global_rules": st.fixed_dictionaries({"plugins": PLUGINS}),
     "apis": st.tuples(SPECS, TARGET, PLUGINS).map(
