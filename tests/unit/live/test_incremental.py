@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from toolway.live.loading import load
@@ -48,9 +48,7 @@ def spec(operations: list[str]) -> dict[str, Any]:
     return {**document, "paths": {"/things": kept}}
 
 
-SPECS = st.sampled_from(
-    [spec(names) for names in (["listThings"], ["listThings", "addThing"], ["addThing"])]
-)
+SPECS = st.sampled_from([spec(names) for names in (["listThings"], ["listThings", "addThing"], ["addThing"])])
 ROUTE = st.fixed_dictionaries(
     {"uri": st.sampled_from(["/a", "/b/*"]), "plugins": PLUGINS},
     optional={
@@ -60,10 +58,8 @@ ROUTE = st.fixed_dictionaries(
         "status": st.sampled_from([0, 1]),
         "priority": st.integers(0, 1),
     },
-).flatmap(
-    lambda route: st.one_of(st.just(route), TARGET.map(lambda target: {**route, **target}))
-)
-VALUES = {
+).flatmap(lambda route: st.one_of(st.just(route), TARGET.map(lambda target: {**route, **target})))
+VALUES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
     "upstreams": INLINE,
     "services": st.fixed_dictionaries({"plugins": PLUGINS}, optional={"hosts": st.just(["a.test"])}).flatmap(
         lambda service: st.one_of(st.just(service), TARGET.map(lambda target: {**service, **target}))
@@ -71,9 +67,7 @@ VALUES = {
     "plugin_configs": st.fixed_dictionaries({"plugins": PLUGINS}),
     "consumer_groups": st.fixed_dictionaries({"plugins": LIMITS}),
     "consumers": st.fixed_dictionaries({"plugins": LIMITS}, optional={"group_id": st.just("g1")}),
-    "credentials": st.sampled_from(["one", "two"]).map(
-        lambda key: {"plugins": {"key-auth": {"key": key}}}
-    ),
+    "credentials": st.sampled_from(["one", "two"]).map(lambda key: {"plugins": {"key-auth": {"key": key}}}),
     "routes": ROUTE,
     "global_rules": st.fixed_dictionaries({"plugins": PLUGINS}),
     "apis": st.tuples(SPECS, TARGET, PLUGINS).map(
@@ -129,7 +123,12 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
         yield store
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+)
 @given(writes=WRITES)
 def test_a_sequence_of_writes_gives_what_loading_everything_gives(
     store: Store, writes: list[tuple[list[Change], bool]]
@@ -143,7 +142,11 @@ def test_a_sequence_of_writes_gives_what_loading_everything_gives(
         try:
             live.write(changes, actor="test", force=force)
         except ConfigurationError as error:
-            assert all(problem.pointer for problem in error.problems)
+            refused = error
+        else:
+            refused = None
+        if refused is not None:
+            assert all(problem.pointer for problem in refused.problems)
             assert (entries(live), store.revision()) == (before, revision)
             continue
         whole = loaded(live, store)
