@@ -11,7 +11,6 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -95,11 +94,6 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """Stops at once, with all connections cut; `immediate` is like a crash."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "-t", "60", "stop")
-
-    def pause(self, *, resume: bool = False) -> None:
-        """Stops or resumes the process that takes connections, which then hang instead of failing."""
-        pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGCONT if resume else signal.SIGSTOP)
 
     def own(self, path: Path) -> None:
         """Gives a file to the user that the server runs as, for nobody else to read."""

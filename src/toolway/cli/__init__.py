@@ -21,6 +21,7 @@ from toolway.cli.import_api import import_api
 from toolway.cli.init import init
 from toolway.cli.output import errors, print_problems
 from toolway.cli.serve import serve
+from toolway.cli.store import store
 from toolway.cli.version import print_version
 from toolway.problem import ConfigurationError
 
@@ -41,6 +42,7 @@ application.command("serve")(serve)
 application.command("call")(call)
 application.command("export")(export)
 application.command("demo")(demo)
+application.add_typer(store, name="store")
 
 
 def run(arguments: list[str]) -> int:
