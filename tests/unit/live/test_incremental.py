@@ -34,7 +34,7 @@ PLUGINS = st.sampled_from(
     ]
 )
 LIMITS = st.sampled_from([{}, {"limit-count": {"count": 3, "time_window": 60}}])
-INLINE = st.sampled_from([{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}])
+INLINE: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}])
 TARGET = st.one_of(
     st.fixed_dictionaries({"upstream": INLINE}),
     st.fixed_dictionaries({"upstream_id": st.sampled_from(["u1", "u2"])}),
@@ -59,7 +59,7 @@ ROUTE = st.fixed_dictionaries(
         "priority": st.integers(0, 1),
     },
 ).flatmap(lambda route: st.one_of(st.just(route), TARGET.map(lambda target: {**route, **target})))
-VALUES: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+VALUES: dict[str, st.SearchStrategy[Any]] = {
     "upstreams": INLINE,
     "services": st.fixed_dictionaries({"plugins": PLUGINS}, optional={"hosts": st.just(["a.test"])}).flatmap(
         lambda service: st.one_of(st.just(service), TARGET.map(lambda target: {**service, **target}))
@@ -139,12 +139,11 @@ def test_a_sequence_of_writes_gives_what_loading_everything_gives(
         live._load(None)
     for changes, force in writes:
         before, revision = entries(live), store.revision()
+        refused: ConfigurationError | None = None
         try:
             live.write(changes, actor="test", force=force)
         except ConfigurationError as error:
             refused = error
-        else:
-            refused = None
         if refused is not None:
             assert all(problem.pointer for problem in refused.problems)
             assert (entries(live), store.revision()) == (before, revision)
