@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import watchfiles
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from toolway.apps.model import AppView
+    from toolway.config import Configuration
     from toolway.openapi.model import Document
 
 
@@ -56,8 +58,16 @@ class Gateway(Running):
         self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
         self._applied = ""
+        self._read: Configuration | None = None
+        self._served: tuple[Configuration, tuple[AppView, ...]] | None = None
+        self._revision = 0
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+
+    @staticmethod
+    def read(path: Path) -> Configuration:
+        """The configuration in a file, not compiled. Raises ConfigurationError."""
+        return Gateway(path)._reader.configuration(path)
 
     @staticmethod
     def compile(path: Path, *, connect_to: Mapping[str, str] | None = None) -> Compiled:
@@ -92,8 +102,8 @@ class Gateway(Running):
             self._engine = _engine.Engine(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._applied = text
         self._started_with = dict(compiled.document["gateway"])
+        self._serves(compiled, text)
         return compiled
 
     def start(self, *, watch: bool = True, beside: bool = False) -> Compiled:
@@ -103,12 +113,38 @@ class Gateway(Running):
         Raises ConfigurationError, and OSError where an address cannot be had; nothing is served then.
         """
         compiled = self.build()
+        self.listen(watch=watch, beside=beside)
+        return compiled
+
+    def listen(self, *, watch: bool = True, beside: bool = False) -> None:
+        """The second half of `start`, for one that was built. Raises OSError."""
         self._built.start(beside=beside)
         if watch:
             self._reader.managed.start(self.reload)
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
-        return compiled
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration that is served."""
+        if self._served is None:
+            raise RuntimeError("the gateway was not built")
+        return self._served[0]
+
+    @property
+    def revision(self) -> int:
+        """How many configurations have been served, this one included."""
+        return self._revision
+
+    @property
+    def plugin_schemas(self) -> Mapping[str, Any]:
+        """As the engine tells them: name -> {"priority", "schema"}."""
+        return self._reader.plugin_schemas
+
+    def view(self, app: str) -> AppView | None:
+        """An app as it is shown to clients; none where there is none."""
+        views = self._served[1] if self._served is not None else ()
+        return next((view for view in views if view.id == app), None)
 
     def reload(self) -> bool:
         """Applies the file as it is now. Whether it is in force; if not, the problems were logged."""
@@ -119,6 +155,7 @@ class Gateway(Running):
                 text = compiled.text()
                 if text != self._applied:
                     self._apply(engine, compiled, text)
+                self._serves(compiled, text)
             except ConfigurationError as error:
                 logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
                 _log(logging.ERROR, error.problems)
@@ -141,7 +178,7 @@ class Gateway(Running):
         return super().stop(timeout)
 
     def _compiled(self) -> Compiled:
-        configuration = self._reader.configuration(self._path)
+        configuration = self._read = self._reader.configuration(self._path)
         problems: list[Problem] = []
         documents: dict[str, Document] = {}
         logos: dict[str, bytes] = {}
@@ -159,12 +196,19 @@ class Gateway(Running):
             configuration, documents, logos=logos, connect_to=self._connect_to, cores=cores()
         )
 
+    def _serves(self, compiled: Compiled, text: str) -> None:
+        """Notes what is served from now on."""
+        if self._read is not None:
+            self._served = self._read, compiled.apps
+        if text != self._applied:
+            self._revision += 1
+        self._applied = text
+
     def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
         try:
             engine.apply(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._applied = text
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
         self._tell_fixed(compiled.document["gateway"])

@@ -6,6 +6,8 @@ and applies nothing.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
@@ -36,7 +38,21 @@ Stamp = tuple[int, int, int] | None
 def read_logo(path: Path) -> bytes:
     """The PNG, JPEG or SVG image in a file. Raises OSError, and ValueError for anything else."""
     with path.open("rb") as file:
-        image = file.read(_MAXIMUM_LOGO_BYTES + 1)
+        return _checked_logo(file.read(_MAXIMUM_LOGO_BYTES + 1))
+
+
+def logo_of_url(url: str) -> bytes:
+    """The image in a data URL (RFC 2397) in base64. Raises ValueError for anything else."""
+    head, comma, content = url.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise ValueError("it is not a data URL in base64")
+    try:
+        return _checked_logo(base64.b64decode(content, validate=True))
+    except binascii.Error as error:
+        raise ValueError("it is not base64") from error
+
+
+def _checked_logo(image: bytes) -> bytes:
     if len(image) > _MAXIMUM_LOGO_BYTES:
         raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
     if image_type(image) is None:
@@ -132,6 +148,8 @@ class Reader:
         return bool(changed)
 
     def _logo(self, app: App, folder: Path) -> bytes:
+        if (app.logo or "").startswith("data:"):
+            return logo_of_url(app.logo or "")
         path = folder / (app.logo or "")
         self._note(path)
         return read_logo(path)

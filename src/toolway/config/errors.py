@@ -28,7 +28,7 @@ CODES = MappingProxyType(
         "file-unreadable": "The configuration file cannot be read, or is not UTF-8.",
         "logo-unreadable": "The logo of an app cannot be read, or is not a PNG, JPEG or SVG.",
         "missing-field": "A required field is not set.",
-        "missing-upstream": "A route says neither itself nor through its service where requests go.",
+        "missing-upstream": "A route has neither an upstream nor plugins, and its service neither.",
         "not-supported-yet": "A field, value or plugin of Apache APISIX that Toolway does not serve yet.",
         "operation-set-aside": "An operation of an OpenAPI document could not be taken. A warning.",
         "plugin-configuration": "The settings of a plugin do not fit the plugin's schema.",

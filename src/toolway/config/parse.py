@@ -6,8 +6,6 @@ First each resource is checked on its own by its model, then its plugins, then w
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +14,7 @@ from pydantic import ValidationError
 from toolway.config.apisix import SECTIONS as APISIX_SECTIONS
 from toolway.config.configuration import Configuration
 from toolway.config.errors import near
+from toolway.config.identity import identifier_of
 from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
@@ -37,7 +36,7 @@ from toolway.config.models import (
 )
 from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
-from toolway.config.secret import Secret, SecretMissingError, SecretResolver, is_reference, redact
+from toolway.config.secret import Secret, SecretMissingError, SecretResolver, is_reference
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, problems_of
 from toolway.config.tls import check_tls
@@ -210,12 +209,27 @@ class _Parser:
         return copy
 
     def _settings(self, data: Any) -> GatewaySettings | None:
-        """The gateway's settings; in those of TLS, unlike elsewhere, a text that is no PEM is a path."""
-        tls = data.get("tls") if isinstance(data, dict) else None
-        if isinstance(tls, dict):
-            read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
-            data = {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        """The gateway's settings with secrets read; in TLS, unlike elsewhere, a text that is no PEM is a
+        path.
+        """
+        if isinstance(data, dict):
+            data = {**data}
+            if "tls" in data:
+                data["tls"] = self._listener_tls(data["tls"], "/gateway/tls")
+            admin = data.get("admin")
+            if isinstance(admin, dict):
+                data["admin"] = admin = {**admin}
+                if "tls" in admin:
+                    admin["tls"] = self._listener_tls(admin["tls"], "/gateway/admin/tls")
+                if "keys" in admin:
+                    admin["keys"] = self._unveiled(admin["keys"], "/gateway/admin/keys")
         return self._model(GatewaySettings, data, "/gateway")
+
+    def _listener_tls(self, tls: Any, pointer: str) -> Any:
+        if not isinstance(tls, dict):
+            return tls
+        read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
+        return self._unveiled(read, pointer)
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
@@ -283,9 +297,7 @@ class _Parser:
         for resource in resources:
             if not isinstance(resource, Identified) or resource.id:
                 continue
-            content = json.dumps(redact(resource.identity()), sort_keys=True, default=str)
-            digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-            identifier = f"{section.removesuffix('s').replace('_', '-')}-{digest}"
+            identifier = identifier_of(section, resource)
             made[identifier] += 1
             resource.identified(identifier if made[identifier] == 1 else f"{identifier}-{made[identifier]}")
 

@@ -88,6 +88,9 @@ class PluginChecker:
             plain = reveal({key: value for key, value in settings.items() if key != "_meta"})
             for error in self._schemas.validator(name).iter_errors(plain):
                 found += self._told(name, error, below, plain)
+            for pointer_to_number in _too_large(plain, below):
+                message = f"{name}: expected a whole number that 64 bits hold"
+                found.append(self._source.problem("plugin-configuration", message, pointer_to_number))
         return found
 
     def check_metadata(self, name: str, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
@@ -155,6 +158,19 @@ class PluginChecker:
             ]
         message, hint = _words(error, _at(settings, error.instance_path))
         return [self._source.problem("plugin-configuration", f"{name}: {message}", at, hint=hint)]
+
+
+def _too_large(settings: Any, pointer: str) -> Iterator[str]:
+    """Where numbers stand that the engine has no type for; the schema compares them as if they were less."""
+    if isinstance(settings, int):
+        if not -(2**63) <= settings < 2**63:
+            yield pointer
+    elif isinstance(settings, dict):
+        for name, value in settings.items():
+            yield from _too_large(value, pointer + pointer_to(name))
+    elif isinstance(settings, list):
+        for index, value in enumerate(settings):
+            yield from _too_large(value, f"{pointer}/{index}")
 
 
 def _most_telling(error: Any) -> Any:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from toolway import openapi
 from toolway.openapi import Kept
 from toolway.problem import ConfigurationError, Problem
-from toolway.reading import read_logo
+from toolway.reading import logo_of_url, read_logo
 from toolway.store import Change
 
 if TYPE_CHECKING:
@@ -55,21 +55,25 @@ class Documents:
         """The logo of an app; none: one is to be made. Raises OSError and ValueError."""
         if app.logo is None:
             return None
+        if app.logo.startswith("data:"):
+            return logo_of_url(app.logo)
         path = self._logos / app.logo
         if not path.resolve().is_relative_to(self._logos.resolve()):
             raise ValueError("it is outside the gateway's folder of logos")
         return read_logo(path)
 
     def fetched(self, changes: Sequence[Change], state: State) -> list[Change]:
-        """The changes of documents that go with `changes`: what their apis' URLs hold now.
+        """The changes of documents that go with `changes`, where these have none: what their apis' URLs hold
+        now.
 
         Where a URL cannot be read, the document that was kept of it goes on. Raises ConfigurationError where
         there is none.
         """
         found: list[Change] = []
         problems: list[Problem] = []
+        given = {change.id for change in changes if change.kind == KIND}
         for change in changes:
-            if change.kind != "apis":
+            if change.kind != "apis" or change.id in given:
                 continue
             spec = (change.value or {}).get("spec")
             kept = state.get(KIND, change.id)

@@ -188,6 +188,9 @@ class LiveGateway(Running):
         """The changes as they are stored: values completed, with references, and with fetched documents."""
         whole = []
         for change in changes:
+            if change.kind not in KINDS:
+                whole.append(change)
+                continue
             kind = KINDS[change.kind]
             value = None if change.value is None else kind.completed(change.value)
             references = () if value is None else tuple(kind.references(change.id, value))
@@ -205,7 +208,7 @@ class LiveGateway(Running):
 
     def _try(self, changes: Sequence[Change], *, force: bool) -> tuple[Tried, str | None]:
         before, after = State(self._store), State(self._store, changes)
-        changed = {(change.kind, change.id) for change in changes}
+        changed = _of_kinds(changes)
 
         def stays(key: Key) -> bool:
             return before.get(*key) is not None and after.get(*key) is not None
@@ -276,7 +279,7 @@ class LiveGateway(Running):
             logger.warning("the store is at an earlier revision than this gateway; everything is loaded anew")
             self._load(None)
             return
-        changed = {(change.kind, change.id) for change in changes}
+        changed = _of_kinds(changes)
 
         def stays(key: Key) -> bool:
             resource = self._store.get(*key)
@@ -316,6 +319,11 @@ def _listening(settings: GatewaySettings) -> GatewaySettings:
     if settings.tls is not None or "tls" in settings.model_fields_set:
         return settings
     return settings.model_copy(update={"tls": GatewayTls()})
+
+
+def _of_kinds(changes: Iterable[Change]) -> set[Key]:
+    """What was changed, but for what others keep in the store and the engine never sees (`_expiries`)."""
+    return {(change.kind, change.id) for change in changes if not change.kind.startswith("_")}
 
 
 def _tell(problems: Iterable[Problem]) -> None:

@@ -54,7 +54,7 @@ class ManagedSecrets:
         self._thread: threading.Thread | None = None
 
     def start(self, changed: Callable[[], object]) -> None:
-        """Looks at secrets again from now on, and calls `changed` on a thread of its own when one has changed."""
+        """Looks at secrets again from now on, on a thread of its own, and calls `changed` when one has."""
         self._changed = changed
         self._thread = threading.Thread(target=self._follow, name="toolway-secrets", daemon=True)
         self._thread.start()

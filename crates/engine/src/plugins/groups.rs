@@ -14,9 +14,12 @@ use std::sync::Arc;
 pub struct Groups {
     /// By plugin and name.
     groups: Table<Arc<Text<Group>>>,
-    /// The keys of the groups that a place is in, by its label.
-    places: Table<Arc<Text<Vec<Box<[u8]>>>>>,
+    /// The groups that a place is in, by its label.
+    places: Table<Arc<Text<Keys>>>,
 }
+
+/// What groups are found by.
+type Keys = Vec<Box<[u8]>>;
 
 #[derive(Clone, Default)]
 struct Group {

@@ -9,7 +9,7 @@ from toolway.config.models.app import App
 from toolway.config.models.base import Identified, Model, Plugins, Resource
 from toolway.config.models.consumer import CREDENTIALS, Consumer, ConsumerAlone, Credential, Proof
 from toolway.config.models.consumer_group import ConsumerGroup
-from toolway.config.models.gateway import GatewaySettings, GatewayTls
+from toolway.config.models.gateway import Admin, AdminKey, AdminTls, GatewaySettings, GatewayTls
 from toolway.config.models.global_rule import GlobalRule
 from toolway.config.models.plugin_config import PluginConfig
 from toolway.config.models.plugin_metadata import PluginMetadata
@@ -21,6 +21,9 @@ from toolway.config.models.upstream import Timeout, Upstream, UpstreamSettings, 
 
 __all__ = [
     "CREDENTIALS",
+    "Admin",
+    "AdminKey",
+    "AdminTls",
     "Api",
     "App",
     "Consumer",

@@ -12,8 +12,9 @@ from toolway.config.models.checks import Checks
 from toolway.config.secret import Certificate, Secret
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-_HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
-_HOST_WORDS = "a host name or address"
+_HOST = r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]"
+_HOST_WORDS = "a host name or address, IPv6 in brackets"
+_AUTHORITY = r"[A-Za-z0-9_.:\[\]-]{1,253}"
 Weight = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -107,7 +108,7 @@ class UpstreamSettings(Model):
     )
     nodes: Nodes
     pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
-    upstream_host: Annotated[str, matching(_HOST, _HOST_WORDS)] | None = None
+    upstream_host: Annotated[str, matching(_AUTHORITY, _HOST_WORDS)] | None = None
     timeout: Timeout = Timeout()
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Further nodes tried where one cannot be reached; by default all the others."""
