@@ -24,7 +24,7 @@ from toolway.live.loading import is_needed, load
 from toolway.live.state import State
 from toolway.live.trying import SetAside, Tried, attempt
 from toolway.problem import ConfigurationError
-from toolway.running import DRAIN_SECONDS, Running, cores
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
@@ -258,6 +258,8 @@ class LiveGateway(Running):
         self._main_app = State(self._store).main_app()
         self._revision = revision
         _tell(aside.problems)
+        del loaded
+        give_back_memory()
 
     def _catch_up(self) -> None:
         """Makes live what other gateways have written."""
