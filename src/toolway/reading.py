@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from toolway import openapi
 from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
+from toolway.config.source import read_file
 from toolway.problem import ConfigurationError, Problem
 from toolway.secret_managers import ManagedSecrets
 
@@ -79,12 +80,20 @@ class Reader:
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
-    def configuration(self, path: Path) -> Configuration:
-        """The configuration in the file `path`. Raises ConfigurationError."""
+    def content(self, path: Path) -> bytes:
+        """What the file `path` holds. Raises ConfigurationError."""
         self._note(path)
+<<<<<<< HEAD
         source = replace(load(path), managed=self.managed)
         configuration = parse(source, plugin_schemas=self.plugin_schemas)
         self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
+=======
+        return read_file(path)
+
+    def configuration(self, path: Path, content: bytes) -> Configuration:
+        """The configuration in the file `path`, which holds `content`. Raises ConfigurationError."""
+        configuration = parse(load(path, content=content), plugin_schemas=self.plugin_schemas)
+>>>>>>> live
         for file in configuration.files:
             self._note(file)
         return configuration

@@ -122,7 +122,9 @@ def test_in_file_mode_the_admin_api_only_reads_and_says_so(serve: Serve, upstrea
         assert everything.count('"key":"***"') == 2
         assert admin.get("/apps/shop/export/mcp-tools").json()[0]["name"] == "listThings"
         assert admin.post("/schema/validate/routes", json={"uri": "x", "upstream_id": "u"}).status_code == 400
-        assert admin.post("/schema/validate/routes", json={"uri": "/x", "upstream_id": "u"}).json() == {"valid": True}
+        assert admin.post("/schema/validate/routes", json={"uri": "/x", "upstream_id": "u"}).json() == {
+            "valid": True
+        }
         for method, where in (("PUT", "/routes/1"), ("DELETE", f"/routes/{route['id']}"), ("POST", "/apply")):
             answer = admin.request(method, where, json={})
             assert answer.status_code == 405

@@ -23,6 +23,7 @@ from toolway.config.models import GatewaySettings
 from toolway.config.secret_places import SecretPlaces
 from toolway.gateway import Gateway
 from toolway.live import LiveGateway
+from toolway.running import give_back_memory
 from toolway.store import Sealer, Store, StoreError
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def serve(
 
 def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> None:
     gateway = Gateway(file, connect_to=connect_to)
-    compiled = gateway.build()
+    warnings = gateway.build().warnings
+    give_back_memory()
     settings = gateway.configuration.gateway
     admin = None
     if settings.admin is not None:
@@ -106,7 +108,7 @@ def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> N
 
     def start() -> None:
         gateway.listen(beside=take_over)
-        print_problems(compiled.warnings)
+        print_problems(warnings)
 
     _run(gateway, start, admin, patient=take_over)
 
@@ -148,7 +150,10 @@ def _settings(file: Path | None) -> GatewaySettings:
     if found:
         said = f"with --data, {file} may have `gateway` only, and it has {', '.join(found)}"
         raise Misuse(f"{said}; `toolway apply -f {file}` puts these into a running gateway")
-    return configuration.gateway
+    log = configuration.gateway.access_log
+    if log in (None, "stdout"):
+        return configuration.gateway
+    return configuration.gateway.model_copy(update={"access_log": str((file.parent / str(log)).resolve())})
 
 
 def _run(gateway: Running, start: Callable[[], None], admin: OpenAdmin | None, *, patient: bool) -> None:

@@ -24,8 +24,12 @@ from toolway.live.loading import is_needed, load
 from toolway.live.state import State
 from toolway.live.trying import SetAside, Tried, attempt
 from toolway.problem import ConfigurationError
+<<<<<<< HEAD
 from toolway.running import DRAIN_SECONDS, Running, cores
 from toolway.secret_managers import ManagedSecrets
+=======
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
+>>>>>>> live
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
@@ -267,6 +271,8 @@ class LiveGateway(Running):
         self._revision = revision
         self._compiler.forget_managers(State(self._store))
         _tell(aside.problems)
+        del loaded
+        give_back_memory()
 
     def _catch_up(self) -> None:
         """Makes live what other gateways have written."""

@@ -123,12 +123,12 @@ def test_a_body_is_bounded_with_a_length_and_without() -> None:
         await Answer(200, len(scope["state"]["body"])).response()(scope, receive, send)
 
     keys = Keys([Key.of("root", Role.admin, KEY)])
-    server = served(
-        Entrance(inner, keys, Hosts(), body_bytes=1024), Admin(listen="127.0.0.1:0"), keys
-    )
+    server = served(Entrance(inner, keys, Hosts(), body_bytes=1024), Admin(listen="127.0.0.1:0"), keys)
     server.start()
     try:
-        with httpx.Client(base_url=f"http://{server.address}", headers={"X-API-KEY": KEY}, trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://{server.address}", headers={"X-API-KEY": KEY}, trust_env=False
+        ) as client:
             assert client.post("/", content=b"x" * 1024).json() == 1024
             assert client.post("/", content=b"x" * 1025).status_code == 413
             assert client.post("/", content=iter([b"x" * 1000, b"x" * 1000])).status_code == 413
@@ -156,7 +156,9 @@ def test_wrong_keys_are_slowed_and_many_at_once_turned_away(monkeypatch: pytest.
         opened = []
         for _ in range(WAITING_MOST):
             connection = socket.create_connection((host, int(port)))
-            connection.sendall(b"GET /apisix/admin/routes HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: wrong\r\n\r\n")
+            connection.sendall(
+                b"GET /apisix/admin/routes HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: wrong\r\n\r\n"
+            )
             opened.append(connection)
         statuses = set()
         while 429 not in statuses:

@@ -45,7 +45,9 @@ def test_revisions_that_there_are_not_are_told(admin: AdminUnderTest) -> None:
 def test_secrets_of_the_past_are_not_shown(admin: AdminUnderTest) -> None:
     key = "a-key-that-nobody-sees-1234"
     number = admin.put("/consumers/jack", {"plugins": {"key-auth": {"key": key}}})["modifiedIndex"]
-    text = admin.call("GET", f"/revisions/{number}").text + admin.call("GET", f"/revisions/{number}/diff").text
+    text = (
+        admin.call("GET", f"/revisions/{number}").text + admin.call("GET", f"/revisions/{number}/diff").text
+    )
     assert key not in text
     assert "key_sha256" not in text
     assert '"key":"***"' in text

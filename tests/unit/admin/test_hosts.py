@@ -11,7 +11,15 @@ HOSTS = Hosts(["admin.example.com"])
 
 @pytest.mark.parametrize(
     "header",
-    ["127.0.0.1:9180", "localhost", "LOCALHOST:9180", "[::1]:9180", "192.0.2.7", "admin.example.com:443", "admin.example.com."],
+    [
+        "127.0.0.1:9180",
+        "localhost",
+        "LOCALHOST:9180",
+        "[::1]:9180",
+        "192.0.2.7",
+        "admin.example.com:443",
+        "admin.example.com.",
+    ],
 )
 def test_own_names_are_let_in(header: str) -> None:
     assert HOSTS.allows(header)
@@ -19,7 +27,16 @@ def test_own_names_are_let_in(header: str) -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["", "attacker.example", "127.0.0.1.attacker.example", "localhost:9180:1", "localhost@attacker.example", "[::1", "[::1]x", "[localhost]"],
+    [
+        "",
+        "attacker.example",
+        "127.0.0.1.attacker.example",
+        "localhost:9180:1",
+        "localhost@attacker.example",
+        "[::1",
+        "[::1]x",
+        "[localhost]",
+    ],
 )
 def test_other_names_are_not(header: str) -> None:
     assert not HOSTS.allows(header)

@@ -35,13 +35,21 @@ def test_a_bulk_write_is_one_revision(admin: AdminUnderTest) -> None:
 @pytest.mark.parametrize(
     ("change", "status", "pointer"),
     [
-        ({"kind": "routes", "id": "2", "value": {"uri": "x", "upstream": UPSTREAM}}, 400, "/changes/1/value/uri"),
+        (
+            {"kind": "routes", "id": "2", "value": {"uri": "x", "upstream": UPSTREAM}},
+            400,
+            "/changes/1/value/uri",
+        ),
         ({"kind": "routes", "id": "2", "value": {"uri": "/x", "upstream_id": "no"}}, 400, "[no]"),
         ({"kind": "nonsense", "id": "2", "value": {}}, 400, "/changes/1/kind"),
         ({"kind": "routes", "id": "", "value": {}}, 400, "/changes/1/id"),
         ({"kind": "routes", "id": "1", "value": {"uri": "/x"}}, 400, "written twice"),
         ({"kind": "routes", "id": "2", "value": None}, 404, "/changes/1"),
-        ({"kind": "routes", "id": "2", "value": {"uri": "/x", "upstream": UPSTREAM}, "modifiedIndex": 5}, 409, "/changes/1"),
+        (
+            {"kind": "routes", "id": "2", "value": {"uri": "/x", "upstream": UPSTREAM}, "modifiedIndex": 5},
+            409,
+            "/changes/1",
+        ),
         ({"kind": "routes", "id": "2", "values": {}}, 400, "/changes/1"),
     ],
 )
@@ -79,7 +87,11 @@ def test_apply_makes_what_plan_tells_and_then_there_is_nothing_to_do(admin: Admi
 def test_a_plan_tells_field_by_field_without_secrets(admin: AdminUnderTest) -> None:
     consumer = {"username": "jack", "plugins": {"key-auth": {"key": "the-first-key-of-jack"}}, "desc": "old"}
     admin.call("POST", "/apply", desired(consumers=[consumer]))
-    consumer = {"username": "jack", "plugins": {"key-auth": {"key": "another-key-of-jack"}}, "labels": {"a": "b"}}
+    consumer = {
+        "username": "jack",
+        "plugins": {"key-auth": {"key": "another-key-of-jack"}},
+        "labels": {"a": "b"},
+    }
     told = admin.call("POST", "/plan", desired(consumers=[consumer])).json()["changes"][0]["differences"]
     assert {entry["pointer"]: (entry.get("before"), entry.get("after")) for entry in told} == {
         "/plugins/key-auth/key": ("***", "***"),
@@ -100,15 +112,23 @@ def test_only_what_the_same_owner_applied_is_deleted(admin: AdminUnderTest) -> N
 
 
 def test_what_is_referred_to_is_made_first_and_deleted_last(admin: AdminUnderTest) -> None:
-    wanted = desired(routes=[{"id": "r", "uri": "/r", "upstream_id": "u"}], upstreams=[{"id": "u", **UPSTREAM}])
-    assert [kind for _, kind, _ in changes_of(admin.call("POST", "/apply", wanted).json())] == ["upstreams", "routes"]
+    wanted = desired(
+        routes=[{"id": "r", "uri": "/r", "upstream_id": "u"}], upstreams=[{"id": "u", **UPSTREAM}]
+    )
+    assert [kind for _, kind, _ in changes_of(admin.call("POST", "/apply", wanted).json())] == [
+        "upstreams",
+        "routes",
+    ]
     gone = admin.call("POST", "/apply", desired()).json()
     assert [kind for _, kind, _ in changes_of(gone)] == ["routes", "upstreams"]
 
 
 def test_mistakes_are_told_at_their_places_all_at_once(admin: AdminUnderTest) -> None:
     wanted = desired(
-        routes=[{"id": "good", "uri": "/x", "upstream": UPSTREAM}, {"id": "bad", "uri": 5, "upstream": UPSTREAM}],
+        routes=[
+            {"id": "good", "uri": "/x", "upstream": UPSTREAM},
+            {"id": "bad", "uri": 5, "upstream": UPSTREAM},
+        ],
         consumers=[{"username": "jack", "credentials": [{"id": "c", "plugins": {"nonsense": {}}}]}],
     )
     for path in ("/plan", "/apply"):

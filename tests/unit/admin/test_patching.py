@@ -37,7 +37,11 @@ def test_a_patch_is_merged(value: Any, patch: Any, result: Any) -> None:
         ("plugins/key-auth", None, {"plugins": {}, "uris": ["/a", "/b"]}),
         ("uris/1", "/c", {"plugins": {"key-auth": {}}, "uris": ["/a", "/c"]}),
         ("uris/0", None, {"plugins": {"key-auth": {}}, "uris": ["/b"]}),
-        ("upstream/nodes", [], {"plugins": {"key-auth": {}}, "uris": ["/a", "/b"], "upstream": {"nodes": []}}),
+        (
+            "upstream/nodes",
+            [],
+            {"plugins": {"key-auth": {}}, "uris": ["/a", "/b"], "upstream": {"nodes": []}},
+        ),
         ("absent", None, {"plugins": {"key-auth": {}}, "uris": ["/a", "/b"]}),
     ],
 )

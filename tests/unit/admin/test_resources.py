@@ -64,7 +64,9 @@ def test_post_makes_an_id(admin: AdminUnderTest) -> None:
     assert admin.get(made.json()["key"].removeprefix("/apisix")) == made.json()
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", "/consumers"), ("POST", "/routes/1"), ("PUT", "/plugins/list")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/consumers"), ("POST", "/routes/1"), ("PUT", "/plugins/list")]
+)
 def test_methods_that_a_path_has_not_are_told(admin: AdminUnderTest, method: str, path: str) -> None:
     answer = admin.call(method, path, ROUTE)
     assert answer.status_code == 405
@@ -86,7 +88,9 @@ def test_patch_replaces_what_stands_at_a_path(admin: AdminUnderTest) -> None:
     assert answer.json()["value"]["plugins"] == {"request-id": {}}
     assert admin.call("PATCH", "/routes/1/desc", "a text").json()["value"]["desc"] == "a text"
     assert "desc" not in admin.call("PATCH", "/routes/1/desc", raw=b"null").json()["value"]
-    assert admin.call("PATCH", "/routes/1/upstream/type", "ewma").json()["value"]["upstream"]["type"] == "ewma"
+    assert (
+        admin.call("PATCH", "/routes/1/upstream/type", "ewma").json()["value"]["upstream"]["type"] == "ewma"
+    )
     assert admin.call("PATCH", "/routes/1/uri/deeper", "x").status_code == 400
     assert admin.call("PATCH", "/routes/1/update_time", 5).status_code == 400
 
@@ -104,7 +108,10 @@ def test_delete_takes_a_resource_away(admin: AdminUnderTest) -> None:
 def test_lists_have_pages_and_filters(admin: AdminUnderTest) -> None:
     for number in range(12):
         labels = {"even": "yes"} if number % 2 == 0 else {}
-        admin.put(f"/routes/{number}", {**ROUTE, "uri": f"/path/{number}", "name": f"name {number}", "labels": labels})
+        admin.put(
+            f"/routes/{number}",
+            {**ROUTE, "uri": f"/path/{number}", "name": f"name {number}", "labels": labels},
+        )
     whole = admin.get("/routes")
     assert whole["total"] == 12
     assert [entry["value"]["id"] for entry in whole["list"]] == [str(number) for number in range(12)]
@@ -117,7 +124,17 @@ def test_lists_have_pages_and_filters(admin: AdminUnderTest) -> None:
     assert admin.get("/services") == {"total": 0, "list": []}
 
 
-@pytest.mark.parametrize("query", ["page_size=9", "page_size=501", "page_size=x", "page=0&page_size=10", "ttl=1&page=-1&page_size=10", "page_size=10&page_size=10"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "page_size=9",
+        "page_size=501",
+        "page_size=x",
+        "page=0&page_size=10",
+        "ttl=1&page=-1&page_size=10",
+        "page_size=10&page_size=10",
+    ],
+)
 def test_bad_pages_are_refused(admin: AdminUnderTest, query: str) -> None:
     assert admin.call("GET", f"/routes?{query}").status_code == 400
 
@@ -126,7 +143,10 @@ def test_a_reference_must_lead_somewhere(admin: AdminUnderTest) -> None:
     for field, message in (
         ("upstream_id", "failed to fetch upstream info by upstream id [9], response code: 404"),
         ("service_id", "failed to fetch service info by service id [9], response code: 404"),
-        ("plugin_config_id", "failed to fetch plugin config info by plugin config id [9], response code: 404"),
+        (
+            "plugin_config_id",
+            "failed to fetch plugin config info by plugin config id [9], response code: 404",
+        ),
     ):
         answer = admin.call("PUT", "/routes/1", {"uri": "/x", field: "9"})
         assert (answer.status_code, answer.json()) == (400, {"error_msg": message})
@@ -147,7 +167,10 @@ def test_what_is_in_use_is_deleted_by_force_only(admin: AdminUnderTest) -> None:
 def test_credentials_stand_below_their_consumer_and_go_with_it(admin: AdminUnderTest) -> None:
     credential = {"plugins": {"key-auth": {"key": "the-key-of-jack-123456"}}}
     missing = admin.call("PUT", "/consumers/jack/credentials/one", credential)
-    assert missing.json()["error_msg"] == "failed to fetch consumer info by consumer name [jack], response code: 404"
+    assert (
+        missing.json()["error_msg"]
+        == "failed to fetch consumer info by consumer name [jack], response code: 404"
+    )
     admin.put("/consumers/jack", {"username": "jack"})
     made = admin.call("PUT", "/consumers/jack/credentials/one", credential)
     assert made.status_code == 201
@@ -194,10 +217,16 @@ def test_of_two_writers_one_is_refused(admin: AdminUnderTest) -> None:
     assert admin.call("PUT", "/routes/3", ROUTE, if_match="*").status_code == 409
 
 
-def test_a_wrong_configuration_is_refused_with_every_reason_and_nothing_changes(admin: AdminUnderTest) -> None:
+def test_a_wrong_configuration_is_refused_with_every_reason_and_nothing_changes(
+    admin: AdminUnderTest,
+) -> None:
     admin.put("/routes/1", ROUTE)
     revision = admin.store.revision()
-    wrong = {"uri": "no-slash", "upstream": UPSTREAM, "plugins": {"limit-count": {"count": "two"}, "keyauth": {}}}
+    wrong = {
+        "uri": "no-slash",
+        "upstream": UPSTREAM,
+        "plugins": {"limit-count": {"count": "two"}, "keyauth": {}},
+    }
     answer = admin.call("PUT", "/routes/1", wrong)
     assert answer.status_code == 400
     problems = {problem["pointer"]: problem["code"] for problem in answer.json()["problems"]}

@@ -34,7 +34,9 @@ PLUGINS = st.sampled_from(
     ]
 )
 LIMITS = st.sampled_from([{}, {"limit-count": {"count": 3, "time_window": 60}}])
-INLINE: st.SearchStrategy[dict[str, Any]] = st.sampled_from([{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}])
+INLINE: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
+    [{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}]
+)
 TARGET = st.one_of(
     st.fixed_dictionaries({"upstream": INLINE}),
     st.fixed_dictionaries({"upstream_id": st.sampled_from(["u1", "u2"])}),

@@ -1,5 +1,4 @@
-"""Secrets of a Vault in gateways, on files and live: served, followed when they change, kept while it is away.
-"""
+"""Secrets of a Vault in gateways, on files and live: followed when they change, kept while it is away."""
 
 from __future__ import annotations
 
