@@ -83,17 +83,13 @@ class Reader:
     def content(self, path: Path) -> bytes:
         """What the file `path` holds. Raises ConfigurationError."""
         self._note(path)
-<<<<<<< HEAD
-        source = replace(load(path), managed=self.managed)
-        configuration = parse(source, plugin_schemas=self.plugin_schemas)
-        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
-=======
         return read_file(path)
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
         """The configuration in the file `path`, which holds `content`. Raises ConfigurationError."""
-        configuration = parse(load(path, content=content), plugin_schemas=self.plugin_schemas)
->>>>>>> live
+        source = replace(load(path, content=content), managed=self.managed)
+        configuration = parse(source, plugin_schemas=self.plugin_schemas)
+        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
         for file in configuration.files:
             self._note(file)
         return configuration

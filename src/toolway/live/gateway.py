@@ -24,12 +24,8 @@ from toolway.live.loading import is_needed, load
 from toolway.live.state import State
 from toolway.live.trying import SetAside, Tried, attempt
 from toolway.problem import ConfigurationError
-<<<<<<< HEAD
-from toolway.running import DRAIN_SECONDS, Running, cores
-from toolway.secret_managers import ManagedSecrets
-=======
 from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
->>>>>>> live
+from toolway.secret_managers import ManagedSecrets
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
