@@ -38,11 +38,11 @@ class Engine:
     def prepare(self, delta: str) -> Prepared:
         """Builds a delta (JSON text) onto what runs now; nothing that it does not name is built again.
 
-        `{"version": 1, "gateway"?: {...}, "put": {section: [entry]}, "remove": {section: [id]}}`: sections and
-        entries are the snapshot's, and consumers go by username. `put` adds, or replaces what has the entry's
-        id; a replaced route or global rule keeps its place in the order, a new one is last, and so is one whose
-        id stands in `remove` as well. Removing what is not there changes nothing. Raises EngineError with all
-        problems, also those that the delta would make elsewhere; nothing changes then.
+        `{"version": 1, "gateway"?: {...}, "put": {section: [entry]}, "remove": {section: [id]}}`: sections
+        and entries are the snapshot's, and consumers go by username. `put` adds, or replaces what has the
+        entry's id; a replaced route or global rule keeps its place in the order, a new one is last, and so is
+        one whose id stands in `remove` as well. Removing what is not there changes nothing. Raises
+        EngineError with all problems, also those that the delta would make elsewhere; nothing changes then.
         """
     def commit(self, prepared: Prepared) -> None:
         """Swaps in what was prepared, for all workers at once.

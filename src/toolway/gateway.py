@@ -7,9 +7,12 @@ wrong the last good one goes on, and the problems are logged (logger `toolway.ga
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import threading
+import weakref
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +23,7 @@ from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
-from toolway.running import DRAIN_SECONDS, Running, cores
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,9 +60,10 @@ class Gateway(Running):
         self._connect_to = dict(connect_to or {})
         self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
-        self._applied = ""
-        self._read: Configuration | None = None
-        self._served: tuple[Configuration, tuple[AppView, ...]] | None = None
+        self._read = b""
+        self._applied = b""
+        self._served = b""
+        self._configuration: weakref.ref[Configuration] | None = None
         self._revision = 0
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -67,7 +71,8 @@ class Gateway(Running):
     @staticmethod
     def read(path: Path) -> Configuration:
         """The configuration in a file, not compiled. Raises ConfigurationError."""
-        return Gateway(path)._reader.configuration(path)
+        reader = Gateway(path)._reader
+        return reader.configuration(path, reader.content(path))
 
     @staticmethod
     def compile(path: Path, *, connect_to: Mapping[str, str] | None = None) -> Compiled:
@@ -103,7 +108,7 @@ class Gateway(Running):
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
         self._started_with = dict(compiled.document["gateway"])
-        self._serves(compiled, text)
+        self._serves(text)
         return compiled
 
     def start(self, *, watch: bool = True, beside: bool = False) -> Compiled:
@@ -120,15 +125,24 @@ class Gateway(Running):
         """The second half of `start`, for one that was built. Raises OSError."""
         self._built.start(beside=beside)
         if watch:
+            self._reader.managed.start(self.reload)
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
 
     @property
     def configuration(self) -> Configuration:
-        """The configuration that is served."""
-        if self._served is None:
+        """The configuration that is served: read anew from what the file held then, unless somebody has it
+        still, since it may take many times the memory of what the engine has.
+        """
+        if not self._served:
             raise RuntimeError("the gateway was not built")
-        return self._served[0]
+        with self._lock:
+            found = self._configuration() if self._configuration is not None else None
+            if found is None:
+                content = zlib.decompress(self._served)
+                found = self._reader.configuration(self._path, content)
+                self._configuration = weakref.ref(found)
+            return found
 
     @property
     def revision(self) -> int:
@@ -142,7 +156,8 @@ class Gateway(Running):
 
     def view(self, app: str) -> AppView | None:
         """An app as it is shown to clients; none where there is none."""
-        views = self._served[1] if self._served is not None else ()
+        with self._lock:
+            views = self._compiled(zlib.decompress(self._served)).apps
         return next((view for view in views if view.id == app), None)
 
     def reload(self) -> bool:
@@ -152,14 +167,16 @@ class Gateway(Running):
             try:
                 compiled = self._compiled()
                 text = compiled.text()
-                if text != self._applied:
+                if _digest(text) != self._applied:
                     self._apply(engine, compiled, text)
                 else:
-                    self._serves(compiled, text)
+                    self._serves(text)
+                del compiled, text
             except ConfigurationError as error:
                 logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
                 _log(logging.ERROR, error.problems)
                 return False
+            give_back_memory()
             return True
 
     def forget(self) -> None:
@@ -174,10 +191,15 @@ class Gateway(Running):
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
+        self._reader.managed.close()
         return super().stop(timeout)
 
-    def _compiled(self) -> Compiled:
-        configuration = self._read = self._reader.configuration(self._path)
+    def _compiled(self, content: bytes | None = None) -> Compiled:
+        """What the file compiles to, or `content` that was read of it before."""
+        if content is None:
+            content = self._reader.content(self._path)
+            self._read = zlib.compress(content, 1)
+        configuration = self._reader.configuration(self._path, content)
         problems: list[Problem] = []
         documents: dict[str, Document] = {}
         logos: dict[str, bytes] = {}
@@ -195,20 +217,21 @@ class Gateway(Running):
             configuration, documents, logos=logos, connect_to=self._connect_to, cores=cores()
         )
 
-    def _serves(self, compiled: Compiled, text: str) -> None:
+    def _serves(self, text: str) -> None:
         """Notes what is served from now on."""
-        if self._read is not None:
-            self._served = self._read, compiled.apps
-        if text != self._applied:
+        self._configuration = None
+        self._served = self._read
+        digest = _digest(text)
+        if digest != self._applied:
             self._revision += 1
-        self._applied = text
+        self._applied = digest
 
     def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
         try:
             engine.apply(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._serves(compiled, text)
+        self._serves(text)
         logger.info("configuration reloaded")
         _log(logging.WARNING, compiled.warnings)
         self._tell_fixed(compiled.document["gateway"])
@@ -252,6 +275,10 @@ class Gateway(Running):
     def _has_changed(self) -> bool:
         with self._lock:
             return self._reader.has_changed()
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _log(level: int, problems: Iterable[Problem]) -> None:

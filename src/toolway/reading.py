@@ -11,13 +11,15 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolway import openapi
 from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
+from toolway.config.source import read_file
 from toolway.problem import ConfigurationError, Problem
+from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,13 +75,21 @@ class Reader:
 
     plugin_schemas: Mapping[str, Any]
     """As the engine tells them: plugin name -> {"priority", "schema"}."""
+    managed: ManagedSecrets = field(default_factory=ManagedSecrets)
+    """What secret managers have told."""
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
-    def configuration(self, path: Path) -> Configuration:
-        """The configuration in the file `path`. Raises ConfigurationError."""
+    def content(self, path: Path) -> bytes:
+        """What the file `path` holds. Raises ConfigurationError."""
         self._note(path)
-        configuration = parse(load(path), plugin_schemas=self.plugin_schemas)
+        return read_file(path)
+
+    def configuration(self, path: Path, content: bytes) -> Configuration:
+        """The configuration in the file `path`, which holds `content`. Raises ConfigurationError."""
+        source = replace(load(path, content=content), managed=self.managed)
+        configuration = parse(source, plugin_schemas=self.plugin_schemas)
+        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
         for file in configuration.files:
             self._note(file)
         return configuration

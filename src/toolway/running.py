@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import json
 import logging
 import os
@@ -131,6 +133,15 @@ class Running(ABC):
         if self._engine is None:
             raise RuntimeError("the gateway was not built")
         return self._engine
+
+
+def give_back_memory() -> None:
+    """Lets go of what was only needed to compile, which may be many times what the engine keeps."""
+    gc.collect()
+    # glibc keeps what was freed for itself unless it is told not to; other libraries have no such function.
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def cores() -> int:

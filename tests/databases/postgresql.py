@@ -11,7 +11,6 @@ import itertools
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -83,6 +82,12 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def new_schema(self) -> str:
+        """Makes an empty schema, quicker than a database: the URL of a database that has nothing else."""
+        name = next(self._names)
+        self.execute(f"CREATE SCHEMA {name}")
+        return self.url(query=f"?options=-csearch_path%3D{name}")
+
     def execute(self, statement: str, url: str | None = None) -> None:
         """Runs a statement, each in a transaction of its own."""
         with psycopg.connect(url or self.url(), autocommit=True) as connection:
@@ -95,11 +100,6 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """Stops at once, with all connections cut; `immediate` is like a crash."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "-t", "60", "stop")
-
-    def pause(self, *, resume: bool = False) -> None:
-        """Stops or resumes the process that takes connections, which then hang instead of failing."""
-        pid = int((self._data / "postmaster.pid").read_text().split()[0])
-        os.kill(pid, signal.SIGCONT if resume else signal.SIGSTOP)
 
     def own(self, path: Path) -> None:
         """Gives a file to the user that the server runs as, for nobody else to read."""

@@ -24,6 +24,7 @@ from toolway.cli.init import init
 from toolway.cli.output import errors, print_problems
 from toolway.cli.plan import plan
 from toolway.cli.serve import serve
+from toolway.cli.store import store
 from toolway.cli.version import print_version
 from toolway.problem import ConfigurationError
 
@@ -47,6 +48,7 @@ application.command("dump")(dump)
 application.command("plan")(plan)
 application.command("apply")(apply)
 application.command("demo")(demo)
+application.add_typer(store, name="store")
 
 
 def run(arguments: list[str]) -> int:

@@ -16,6 +16,7 @@ from toolway.admin.opening import OpenAdmin, open_file, open_live
 from toolway.cli.connect import ConnectTo, connections
 from toolway.cli.failure import Failure, Misuse
 from toolway.cli.output import DEFAULT_FILE, errors, print_problems
+from toolway.cli.store import StoreUrl
 from toolway.cli.version import toolway_version
 from toolway.cli.working import counting
 from toolway.config.kinds import KINDS
@@ -23,6 +24,7 @@ from toolway.config.models import GatewaySettings
 from toolway.config.secret_places import SecretPlaces
 from toolway.gateway import Gateway
 from toolway.live import LiveGateway
+from toolway.running import give_back_memory
 from toolway.store import Sealer, Store, StoreError
 
 if TYPE_CHECKING:
@@ -31,8 +33,6 @@ if TYPE_CHECKING:
     from toolway.running import Running
 
 logger = logging.getLogger("toolway.serve")
-
-STORE_VARIABLE = "TOOLWAY_STORE"
 
 File = Annotated[
     Path | None,
@@ -50,16 +50,6 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Serve what the Admin API is told, kept in this folder.",
-        show_default=False,
-    ),
-]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        envvar=STORE_VARIABLE,
-        help="With --data: keep resources in this PostgreSQL, postgresql://...",
         show_default=False,
     ),
 ]
@@ -92,7 +82,8 @@ def serve(
 
 def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> None:
     gateway = Gateway(file, connect_to=connect_to)
-    compiled = gateway.build()
+    warnings = gateway.build().warnings
+    give_back_memory()
     settings = gateway.configuration.gateway
     admin = None
     if settings.admin is not None:
@@ -106,7 +97,7 @@ def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> N
 
     def start() -> None:
         gateway.listen(beside=take_over)
-        print_problems(compiled.warnings)
+        print_problems(warnings)
 
     _run(gateway, start, admin, patient=take_over)
 
@@ -148,7 +139,10 @@ def _settings(file: Path | None) -> GatewaySettings:
     if found:
         said = f"with --data, {file} may have `gateway` only, and it has {', '.join(found)}"
         raise Misuse(f"{said}; `toolway apply -f {file}` puts these into a running gateway")
-    return configuration.gateway
+    log = configuration.gateway.access_log
+    if log in (None, "stdout"):
+        return configuration.gateway
+    return configuration.gateway.model_copy(update={"access_log": str((file.parent / str(log)).resolve())})
 
 
 def _run(gateway: Running, start: Callable[[], None], admin: OpenAdmin | None, *, patient: bool) -> None:

@@ -49,6 +49,7 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "hosts": [],
             "methods": methods,
             "priority": 0,
+            "order": 1,
             "service": None,
             "api": api.id,
             "operation": operation.id,

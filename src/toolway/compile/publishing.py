@@ -105,6 +105,7 @@ def _route(app: App, name: str, uri: str, hosts: list[str], target: dict[str, An
         # The MCP endpoint itself answers methods that it does not know.
         "methods": ["GET", "HEAD", "OPTIONS"] if is_file else [],
         "priority": PRIORITY,
+        "order": 2,
         "service": None,
         "api": None,
         "operation": None,

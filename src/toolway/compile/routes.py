@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from toolway.compile.precedence import Merged, merged
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
     from toolway.compile.draft import Draft
     from toolway.compile.upstreams import Upstreams
     from toolway.config.models import Plugins, Route, Service
+
+_MISSING = '{"error_msg":"missing upstream configuration in Route or Service"}\n'
 
 
 def add_routes(draft: Draft, upstreams: Upstreams) -> None:
@@ -90,8 +91,7 @@ def _target(upstream: str | None) -> dict[str, Any]:
     if upstream is not None:
         return {"upstream": {"id": upstream, "strip_prefix": "", "add_prefix": ""}}
     # The plugins are there to answer; this is for requests that they let through.
-    body = json.dumps({"error_msg": "missing upstream configuration in Route or Service"}) + "\n"
-    return {"static": {"status": 503, "headers": {"content-type": "application/json"}, "body": body}}
+    return {"static": {"status": 503, "headers": {"content-type": "application/json"}, "body": _MISSING}}
 
 
 def _upstream(upstreams: Upstreams, route: Route, service: Service | None) -> str | None:

@@ -63,15 +63,17 @@ class Documents:
         return read_logo(path)
 
     def fetched(self, changes: Sequence[Change], state: State) -> list[Change]:
-        """The changes of documents that go with `changes`: what their apis' URLs hold now.
+        """The changes of documents that go with `changes`, where these have none: what their apis' URLs hold
+        now.
 
         Where a URL cannot be read, the document that was kept of it goes on. Raises ConfigurationError where
         there is none.
         """
         found: list[Change] = []
         problems: list[Problem] = []
+        given = {change.id for change in changes if change.kind == KIND}
         for change in changes:
-            if change.kind != "apis":
+            if change.kind != "apis" or change.id in given:
                 continue
             spec = (change.value or {}).get("spec")
             kept = state.get(KIND, change.id)

@@ -24,15 +24,23 @@ class Database:
     """An open database. Safe to use from several threads."""
 
     def __init__(
-        self, engine: Engine, *, name: str, reads: Engine | None = None, release: Callable[[], None]
+        self,
+        engine: Engine,
+        *,
+        name: str,
+        reads: Engine | None = None,
+        check: Callable[[], None] = lambda: None,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         """`name` is what people know it by, without a password; `reads` the engine for reading, where it
-        differs; `release` gives back what was taken besides connections.
+        differs. `check` is called before each write and may refuse it; `release` gives back what was taken
+        besides connections.
         """
         self.name = name
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
         self._reads = reads or engine
+        self._check = check
         self._release = release
 
     @contextlib.contextmanager
@@ -44,6 +52,7 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection on which everything is written at the end of the block, or nothing."""
+        self._check()
         with (
             self._told(),
             self._engine.connect().execution_options(toolway_writes=True) as connection,

@@ -101,7 +101,10 @@ class MasterKeys:
 
     def _keep(self, keys: tuple[MasterKey, ...]) -> None:
         if self._file is None:
-            raise MasterKeyError(f"the master keys come from {VARIABLE}, which Toolway does not change")
+            raise MasterKeyError(
+                f"the master key comes from {VARIABLE}, which Toolway does not change: put a new key and a "
+                f"comma in front of the present one; expected {_HOW}"
+            )
         text = "".join(f"{key.text}\n" for key in keys)
         new = self._file.with_name(f".{self._file.name}.new")
         try:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+MASK = "***"
+"""What stands in place of a secret that is not shown."""
+
 Value = dict[str, Any]
 """A JSON object."""
 

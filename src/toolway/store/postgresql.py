@@ -1,7 +1,7 @@
 """PostgreSQL 13 or newer by URL, with psycopg. Several gateways may share one database.
 
-Parameters of the URL are libpq's (TLS: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`). Every wait on the
-network or on another's lock ends after seconds, so that a database that hangs is like one that is gone.
+Parameters of the URL are libpq's (TLS: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`). A server that does not
+answer a connection, a network that is cut, and a lock that another keeps are given up after seconds.
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ _PATIENCE = {
 }
 """Unless the URL says otherwise: seconds, the last but one milliseconds."""
 
-_SESSION = ("SET lock_timeout = '10s'", "SET idle_in_transaction_session_timeout = '60s'")
+# What is acknowledged is on the disk, whatever the server's default.
+_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+)
+_SESSION = ("SET lock_timeout = '10s'", "SET idle_in_transaction_session_timeout = '60s'", _DURABLE)
 
 
 def parsed(text: str) -> URL:
@@ -57,8 +61,8 @@ def open_postgresql(text: str) -> Database:
     url = parsed(text)
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=10, max_overflow=20)
     event.listen(engine, "connect", _prepare)
-    reads = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-    return Database(engine, name=displayed(url), reads=reads, release=lambda: None)
+    reads = engine.execution_options(isolation_level="REPEATABLE READ")
+    return Database(engine, name=displayed(url), reads=reads)
 
 
 def conninfo(text: str) -> dict[str, Any]:

@@ -19,19 +19,31 @@ if TYPE_CHECKING:
 AnyRow = Row[*tuple[Any, ...]]
 
 _PAGE = 1000
-_PRESENT = and_(
-    changes.c.revision == resources.c.modified_index, changes.c.position == resources.c.modified_position
-)
-_ROWS = select(
-    resources.c.kind,
-    resources.c.id,
-    resources.c.created_index,
-    resources.c.created_position,
-    resources.c.modified_index,
-    changes.c.value,
-    changes.c.secrets,
-).join_from(resources, changes, _PRESENT)
 _ORDER = (resources.c.created_index, resources.c.created_position)
+
+
+def _rows(found: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """The resources that are `found` with their values, in the order in which they were made.
+
+    What is found is narrowed down first, so that values are looked up for these alone.
+    """
+    these = found.cte("these")
+    present = and_(
+        changes.c.revision == these.c.modified_index, changes.c.position == these.c.modified_position
+    )
+    return (
+        select(
+            these.c.kind,
+            these.c.id,
+            these.c.created_index,
+            these.c.created_position,
+            these.c.modified_index,
+            changes.c.value,
+            changes.c.secrets,
+        )
+        .select_from(these.join(changes, present))
+        .order_by(these.c.created_index, these.c.created_position)
+    )
 
 
 def latest(connection: Connection) -> int:
@@ -41,8 +53,8 @@ def latest(connection: Connection) -> int:
 
 def one(connection: Connection, kind: str, identifier: str) -> AnyRow | None:
     """The row of a resource."""
-    query = _ROWS.where(resources.c.kind == kind, resources.c.id == identifier)
-    return connection.execute(query).one_or_none()
+    found = select(resources).where(resources.c.kind == kind, resources.c.id == identifier)
+    return connection.execute(_rows(found)).one_or_none()
 
 
 def page(
@@ -64,10 +76,10 @@ def page(
         having = select(facets.c.id).where(facets.c.kind == kind, facets.c.field == field, found)
         conditions.append(resources.c.id.in_(having))
     total = connection.scalar(select(func.count()).select_from(resources).where(*conditions)) or 0
-    query = _ROWS.where(*conditions).order_by(*_ORDER)
+    query = select(resources).where(*conditions).order_by(*_ORDER)
     if size is not None:
         query = query.limit(size).offset((number - 1) * size)
-    return total, list(connection.execute(query))
+    return total, list(connection.execute(_rows(query)))
 
 
 def stream(database: Database, kind: str) -> Iterator[AnyRow]:
@@ -75,15 +87,16 @@ def stream(database: Database, kind: str) -> Iterator[AnyRow]:
 
     No transaction is open between pages, so a slow reader keeps nobody waiting.
     """
-    query = _ROWS.where(resources.c.kind == kind).order_by(*_ORDER).limit(_PAGE)
-    after: ColumnElement[bool] | None = None
+    after = (0, 0)
     while True:
+        later = tuple_(*_ORDER) > after
+        found = select(resources).where(resources.c.kind == kind, later).order_by(*_ORDER).limit(_PAGE)
         with database.reading() as connection:
-            rows = list(connection.execute(query if after is None else query.where(after)))
+            rows = list(connection.execute(_rows(found)))
         yield from rows
         if len(rows) < _PAGE:
             return
-        after = tuple_(*_ORDER) > (rows[-1].created_index, rows[-1].created_position)
+        after = (rows[-1].created_index, rows[-1].created_position)
 
 
 def referring(connection: Connection, kind: str, identifier: str) -> list[tuple[str, str]]:

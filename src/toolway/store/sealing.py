@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidTag
 
 from toolway.store.errors import MasterKeyError
 from toolway.store.master_key import FILE, VARIABLE, MasterKeys
+from toolway.store.model import MASK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 SecretPlaces = Callable[[str, Mapping[str, Any]], Iterable[str]]
 """From a kind and a value to the JSON pointers (RFC 6901) of what is secret in it."""
-
-MASK = "***"
-"""What stands in place of a secret."""
 
 _NONCE_BYTES = 12
 

@@ -54,12 +54,29 @@ def open_sqlite(folder: Path) -> Database:
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     taken = lock
+    made = _identity(file)
+
+    def check() -> None:
+        if _identity(file) != made:
+            raise StoreUnavailable(
+                f"{file} is not there any more, or another one is in its place, so that a write would be "
+                "lost: put it back, or start again"
+            )
 
     def release() -> None:
         with contextlib.suppress(OSError):
             os.close(taken)
 
-    return Database(engine, name=str(file), release=release)
+    return Database(engine, name=str(file), check=check, release=release)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another one at its path; none where it cannot be told."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _take(lock: int, folder: Path) -> None:

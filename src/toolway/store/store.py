@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import func, select, text
 
-from toolway.store import history, queries, writing
+from toolway.store import history, queries, rotating, writing
 from toolway.store.errors import StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
@@ -193,6 +193,22 @@ class Store:
         Raises nothing while the database is gone; the revisions of that time come when it is back.
         """
         return self._follower.wait_beyond(revision, timeout)
+
+    def rotate_key(self) -> int:
+        """Seals every secret, those of the history too, with the first master key: how many it sealed anew.
+
+        Where Toolway keeps the key in a file, a new one is made first and the old ones are forgotten last.
+        All is sealed in one transaction, so that after a failure at any point the same call goes on. Raises
+        MasterKeyError where keys are given and only one is.
+        """
+        keys = self._sealer.keys
+        if len(keys) < 2:
+            keys.make()
+        with self._writing, self._database.writing() as connection:
+            count = rotating.seal_anew(connection, self._sealer)
+        if keys.in_file:
+            keys.forget_old()
+        return count
 
     def _prepare(self) -> None:
         with self._database.writing() as connection:

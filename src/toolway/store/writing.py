@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, exists, func, insert, literal, select
+from sqlalchemy import delete, func, insert, literal, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from toolway.store.errors import StaleBase
 from toolway.store.queries import latest
 from toolway.store.record import Records, facets, storable
-from toolway.store.tables import changes, links, resources, revisions, sealing_keys
+from toolway.store.tables import changes, links, metadata, resources, revisions, sealing_keys
 from toolway.store.tables import facets as facets_table
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from toolway.store.model import Change
 
-_BATCH = 5000
+_BATCH = 2000
 
 
 def write(
@@ -52,6 +52,9 @@ def write(
     _apply(connection, number)
     for start in range(0, len(net), _BATCH):
         _describe(connection, net[start : start + _BATCH])
+    if len(net) >= _BATCH and connection.dialect.name == "postgresql":
+        # So many rows at once spoil the estimates, until the server looks for itself after minutes.
+        connection.execute(text(f"ANALYZE {', '.join(table.name for table in metadata.sorted_tables)}"))
     return number
 
 
@@ -99,10 +102,10 @@ def _apply(connection: Connection, number: int) -> None:
         )
     )
     for table in (resources, facets_table, links):
-        touched = exists().where(of_revision, changes.c.kind == table.c.kind, changes.c.id == table.c.id)
+        touched = select(changes.c.kind, changes.c.id).where(of_revision)
         if table is resources:
             touched = touched.where(changes.c.value.is_(None))
-        connection.execute(delete(table).where(touched))
+        connection.execute(delete(table).where(tuple_(table.c.kind, table.c.id).in_(touched)))
 
 
 def _describe(connection: Connection, batch: Sequence[Change]) -> None:

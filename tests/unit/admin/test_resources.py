@@ -64,9 +64,7 @@ def test_post_makes_an_id(admin: AdminUnderTest) -> None:
     assert admin.get(made.json()["key"].removeprefix("/apisix")) == made.json()
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/consumers"), ("PUT", "/plugins/list")]
-)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/consumers"), ("PUT", "/plugins/list")])
 def test_methods_that_a_path_has_not_are_told(admin: AdminUnderTest, method: str, path: str) -> None:
     answer = admin.call(method, path, ROUTE)
     assert answer.status_code == 405

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -16,7 +15,8 @@ from toolway.live.ownership import entry_id
 from toolway.store import Change, Sealer, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 Entries = dict[str, dict[str, Any]]
 PLACES = SecretPlaces(json.loads(_engine.plugin_schemas()))
@@ -48,7 +48,7 @@ class FakeEngine:
         }
         self.gateway = snapshot["gateway"]
         self.commits = 0
-        check(self.entries)
+        check(self.entries, snapshot["consumers"], "")
 
     def start(self, *, beside: bool = False) -> None:
         pass
@@ -67,7 +67,7 @@ class FakeEngine:
                 entries[section].pop(identifier, None)
         for section, each in delta["put"].items():
             entries[section] |= {entry_id(section, entry): entry for entry in each}
-        check(entries)
+        check(entries, delta["put"].get("consumers", ()), "/put")
         return entries
 
     def commit(self, prepared: Entries) -> None:
@@ -75,8 +75,20 @@ class FakeEngine:
         self.commits += 1
 
 
-def check(entries: Entries) -> None:
-    """Raises EngineError where an entry names one that is not there."""
+def check(entries: Entries, consumers: Iterable[dict[str, Any]], prefix: str) -> None:
+    """Raises EngineError where two consumers have one key, and fails where an entry names one that is not
+    there.
+    """
+    places = {consumer["username"]: f"{prefix}/consumers/{at}" for at, consumer in enumerate(consumers)}
+    keys: set[str] = set()
+    for consumer in sorted(entries["consumers"].values(), key=lambda one: one["username"] in places):
+        for nth, credential in enumerate(consumer["credentials"]):
+            key = credential["config"]["key_sha256"]
+            if key in keys:
+                error = _engine.EngineError("the same key")
+                error.problems = [(f"{places[consumer['username']]}/credentials/{nth}", "the same key")]
+                raise error
+            keys.add(key)
     for route in entries["routes"].values():
         upstream = route["target"].get("upstream")
         if upstream is not None and upstream["id"] not in entries["upstreams"]:
