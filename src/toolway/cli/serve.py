@@ -16,7 +16,7 @@ from toolway.admin.opening import OpenAdmin, open_file, open_live
 from toolway.cli.connect import ConnectTo, connections
 from toolway.cli.failure import Failure, Misuse
 from toolway.cli.output import DEFAULT_FILE, errors, print_problems
-from toolway.cli.store import StoreUrl
+from toolway.cli.store import StoreUrl  # noqa: TC001  # Typer reads annotations at run time.
 from toolway.cli.version import toolway_version
 from toolway.cli.working import counting
 from toolway.config.kinds import KINDS

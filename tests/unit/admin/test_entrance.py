@@ -189,9 +189,9 @@ def test_by_tls_clients_show_a_certificate_where_that_is_asked_for(tmp_path: Pat
     authority, clients = trustme.CA(), trustme.CA()
     own = authority.issue_cert("localhost", "127.0.0.1")
     tls = AdminTls(
-        cert=own.cert_chain_pems[0].bytes().decode(),
+        cert=Secret(own.cert_chain_pems[0].bytes().decode()),
         key=Secret(own.private_key_pem.bytes().decode()),
-        client_ca=clients.cert_pem.bytes().decode(),
+        client_ca=Secret(clients.cert_pem.bytes().decode()),
     )
     keys = Keys([Key.of("root", Role.admin, KEY)])
     server = AdminServer(CONTEXT, Admin(listen="127.0.0.1:0", tls=tls), keys, version="test")
@@ -211,7 +211,7 @@ def test_by_tls_clients_show_a_certificate_where_that_is_asked_for(tmp_path: Pat
 
 
 def test_a_certificate_that_is_none_is_told() -> None:
-    tls = AdminTls(cert="-----BEGIN CERTIFICATE-----", key=Secret("-----BEGIN PRIVATE KEY-----"))
+    tls = AdminTls(cert=Secret("-----BEGIN CERTIFICATE-----"), key=Secret("-----BEGIN PRIVATE KEY-----"))
     with pytest.raises(ValueError, match="certificate of the Admin API"):
         AdminServer(CONTEXT, Admin(listen="127.0.0.1:0", tls=tls), Keys([]), version="test")
 
