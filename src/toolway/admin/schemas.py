@@ -120,6 +120,9 @@ class Schemas:
         own = {self._names[kind]: target for kind, target in plugins.items()}
         for name, schema in definitions["$defs"].items():
             properties = schema.get("properties", {})
+            if properties.get("id", {}).get("default") == "":
+                # Of the models: a file's resource without an id gets one.
+                del properties["id"]["default"]
             if "plugins" in properties:
                 kept = {
                     key: value

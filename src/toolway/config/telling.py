@@ -117,7 +117,8 @@ class _Telling:
             found = self._found().removeprefix(", found ")
             if found and expected.startswith(_NUMBER):
                 # In APISIX's words, which programs may look for.
-                return self._say("wrong-value", f"expected {found} to be {expected.removeprefix(_NUMBER)}")
+                limit = expected.removeprefix(_NUMBER).removeprefix("of ")
+                return self._say("wrong-value", f"expected {found} to be {limit}")
             return self._say("wrong-value", f"expected {expected}{self._found()}")
         if self._kind in CODES:
             return self._refused()
