@@ -125,6 +125,7 @@ class Gateway(Running):
         """The second half of `start`, for one that was built. Raises OSError."""
         self._built.start(beside=beside)
         if watch:
+            self._reader.managed.start(self.reload)
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
 
@@ -190,6 +191,7 @@ class Gateway(Running):
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
+        self._reader.managed.close()
         return super().stop(timeout)
 
     def _compiled(self, content: bytes | None = None) -> Compiled:

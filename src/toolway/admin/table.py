@@ -94,6 +94,18 @@ def _of_kind(kind: ResourceKind) -> Iterator[Operation]:
             writes=True,
             **above,
         )
+    if kind.makes_ids:
+        yield Operation(
+            f"post_{name}_id",
+            "POST",
+            kind.item,
+            f"Refused, as in APISIX: {article} {word} with an id of its own is made by PUT.",
+            partial(writing.post, kind),
+            {},
+            body={},
+            writes=True,
+            **own,
+        )
     yield Operation(
         f"get_{name}",
         "GET",

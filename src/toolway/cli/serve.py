@@ -16,6 +16,7 @@ from toolway.admin.opening import OpenAdmin, open_file, open_live
 from toolway.cli.connect import ConnectTo, connections
 from toolway.cli.failure import Failure, Misuse
 from toolway.cli.output import DEFAULT_FILE, errors, print_problems
+from toolway.cli.store import StoreUrl  # noqa: TC001  # Typer reads annotations at run time.
 from toolway.cli.version import toolway_version
 from toolway.cli.working import counting
 from toolway.config.kinds import KINDS
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("toolway.serve")
 
-STORE_VARIABLE = "TOOLWAY_STORE"
-
 File = Annotated[
     Path | None,
     typer.Option(
@@ -51,16 +50,6 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Serve what the Admin API is told, kept in this folder.",
-        show_default=False,
-    ),
-]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        envvar=STORE_VARIABLE,
-        help="With --data: keep resources in this PostgreSQL, postgresql://...",
         show_default=False,
     ),
 ]
