@@ -79,6 +79,11 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
+def _may_hide(value: Any) -> bool:
+    """Whether references to secrets may be in a value; most have none, and there may be very many."""
+    return value.startswith("$") if isinstance(value, str) else isinstance(value, (dict, list))
+
+
 def _of_file(value: Any) -> Any:
     if not isinstance(value, str) or not value or value.startswith("-----") or is_reference(value):
         return value
@@ -233,7 +238,10 @@ class _Parser:
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
-            return {key: self._unveiled(item, pointer + pointer_to(key)) for key, item in value.items()}
+            return {
+                key: self._unveiled(item, pointer + pointer_to(key)) if _may_hide(item) else item
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self._unveiled(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if not isinstance(value, str):

@@ -84,7 +84,13 @@ class Source:
 
 def pointer_to(*parts: object) -> str:
     """The JSON pointer (RFC 6901) of `parts`, escaped; none: the whole document."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    pointer = ""
+    for part in parts:
+        name = str(part)
+        if "~" in name or "/" in name:
+            name = name.replace("~", "~0").replace("/", "~1")
+        pointer += f"/{name}"
+    return pointer
 
 
 def load(path: Path, *, environment: Mapping[str, str] | None = None, content: bytes | None = None) -> Source:
