@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from toolway.admin.application import application
+from toolway.admin.connections import Connection
 from toolway.admin.entrance import Entrance
 from toolway.admin.hosts import Hosts, is_loopback
 from toolway.admin.keys import Keys, WeakKeyError
@@ -112,7 +113,7 @@ class AdminServer:
         config = uvicorn.Config(
             self._application,
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,

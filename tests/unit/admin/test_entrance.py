@@ -15,6 +15,7 @@ import trustme
 from toolway.admin.answers import Answer
 from toolway.admin.application import application
 from toolway.admin.attempts import WAITING_MOST
+from toolway.admin.connections import Connection
 from toolway.admin.entrance import Entrance
 from toolway.admin.hosts import Hosts
 from toolway.admin.keys import Key, Keys, Role, WeakKeyError
@@ -174,6 +175,21 @@ def test_wrong_keys_are_slowed_and_many_at_once_turned_away() -> None:
         assert waits[-1] > waits[0]
     finally:
         release.set()
+        server.stop()
+
+
+def test_who_sends_no_head_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "head_seconds", 0.05)
+    keys = Keys([Key.of("root", Role.admin, KEY)])
+    server = AdminServer(CONTEXT, Admin(listen="127.0.0.1:0"), keys, version="test")
+    server.start()
+    try:
+        host, _, port = server.address.rpartition(":")
+        for begun in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
+            with socket.create_connection((host, int(port)), timeout=30) as connection:
+                connection.sendall(begun)
+                assert connection.recv(1) == b""
+    finally:
         server.stop()
 
 
