@@ -101,14 +101,13 @@ class Upstreams:
 
     def _put(self, definition: dict[str, Any], pointer: str) -> str:
         identifier: str = definition["id"]
-        self._added[identifier] = definition
-        index = next(
-            (at for at, known in enumerate(self._draft.upstreams) if known["id"] == identifier), None
-        )
-        if index is None:
+        known = self._added.get(identifier)
+        if known is None:
+            self._added[identifier] = definition
             self._draft.add("upstreams", definition, pointer)
         else:
-            self._draft.upstreams[index] = definition
+            known.clear()
+            known.update(definition)
         return identifier
 
     def _tls(self, settings: UpstreamTls) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from toolway.config.models.base import Identified, Identifier, Model, matching, not_yet, refuse, split_address
 from toolway.config.models.checks import Checks
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-_HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
-_HOST_WORDS = "a host name or address"
+_HOST = r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]"
+_HOST_WORDS = "a host name or address, IPv6 in brackets"
+_AUTHORITY = r"[A-Za-z0-9_.:\[\]-]{1,253}"
 Weight = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -38,9 +39,9 @@ class UpstreamTls(Model):
 
     verify: bool = True
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
-    ca: Secret | None = None
+    ca: Certificate | None = None
     """PEM of the authorities that are believed instead of the system's."""
-    client_cert: Secret | None = None
+    client_cert: Certificate | None = None
     """PEM of what the gateway shows where a node asks for a certificate."""
     client_key: Secret | None = None
     client_cert_id: Identifier | None = None
@@ -109,7 +110,7 @@ class UpstreamSettings(Model):
     ] = "http"
     nodes: Nodes
     pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
-    upstream_host: Annotated[str, matching(_HOST, _HOST_WORDS)] | None = None
+    upstream_host: Annotated[str, matching(_AUTHORITY, _HOST_WORDS)] | None = None
     timeout: Timeout = Timeout()
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Further nodes tried where one cannot be reached; by default all the others."""
