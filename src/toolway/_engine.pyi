@@ -2,10 +2,17 @@
 
 from typing import final
 
-class EngineError(Exception):
-    """A snapshot that cannot be built. `problems` is a list of (JSON pointer into the snapshot, message)."""
+class EngineError(ValueError):
+    """A snapshot or delta that cannot be built. `problems` is a list of (JSON pointer into it, message)."""
 
     problems: list[tuple[str, str]]
+
+class StaleError(RuntimeError):
+    """What was prepared is based on what no longer runs: prepare it again."""
+
+@final
+class Prepared:
+    """A delta, built onto what ran then, and not in force. Dropping it drops what was built."""
 
 @final
 class Engine:
@@ -28,6 +35,20 @@ class Engine:
         """The bound address of the control listener."""
     def apply(self, snapshot: str) -> None:
         """Swaps `snapshot` in for all workers at once. Raises EngineError, and then nothing has changed."""
+    def prepare(self, delta: str) -> Prepared:
+        """Builds a delta (JSON text) onto what runs now; nothing that it does not name is built again.
+
+        `{"version": 1, "gateway"?: {...}, "put": {section: [entry]}, "remove": {section: [id]}}`: sections
+        and entries are the snapshot's, and consumers go by username. `put` adds, or replaces what has the
+        entry's id; a replaced route or global rule keeps its place in the order, a new one is last, and so is
+        one whose id stands in `remove` as well. Removing what is not there changes nothing. Raises
+        EngineError with all problems, also those that the delta would make elsewhere; nothing changes then.
+        """
+    def commit(self, prepared: Prepared) -> None:
+        """Swaps in what was prepared, for all workers at once.
+
+        Raises StaleError where something else was swapped in since it was prepared; nothing changes then.
+        """
     def reopen_logs(self) -> None:
         """Opens the access log's file anew. Raises OSError where it cannot, and then the old one goes on."""
     def drain(self, timeout: float) -> bool:

@@ -20,7 +20,7 @@ use toolway_engine::Engine;
 use toolway_engine::exchange::{self, Arrival};
 use toolway_engine::generation::Generation;
 use toolway_engine::http::{Body, framing, path};
-use toolway_engine::router::RouterBuilder;
+use toolway_engine::router::{Router, Turn};
 use toolway_engine::server::{Connections, Shared, Worker};
 use toolway_engine::state::State;
 use toolway_engine::upstream::fuzzing::ResponseReader;
@@ -39,11 +39,12 @@ fn request() -> Request<Body> {
 fn routing(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("router");
     for count in [1, 10_000, 100_000] {
-        let mut builder = RouterBuilder::new();
+        let mut router = Router::default();
         for number in 0..count {
-            builder.insert(&[], &[format!("/routes/{number}/:item")], 0, number).unwrap();
+            let turn = Turn { sequence: number, ..Turn::default() };
+            router.insert(&[], &[format!("/routes/{number}/:item")], turn, &number).unwrap();
         }
-        let (router, path) = (builder.build(), format!("/routes/{}/item", count / 2));
+        let path = format!("/routes/{}/item", count / 2);
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             bencher.iter(|| router.find("api.example.com", black_box(&path), |_| true).unwrap());
         });

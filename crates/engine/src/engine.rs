@@ -8,7 +8,7 @@ use crate::observe::{AccessLog, serve_metrics};
 use crate::server::{
     Connections, Listener, Queue, Shared, WorkerThread, bind, most_files, raise_most_files, run_once,
 };
-use crate::snapshot::{Gateway, Snapshot};
+use crate::snapshot::Gateway;
 use crate::state::State;
 use crate::upstream::{Orders, Upkeep};
 use ::http::HeaderMap;
@@ -25,6 +25,7 @@ pub struct Engine {
     shared: Arc<Shared>,
     gateway: Gateway,
     upkeep: Upkeep,
+    swapping: Mutex<()>,
     life: Mutex<Life>,
 }
 
@@ -47,6 +48,18 @@ struct Running {
     control: Option<SocketAddr>,
 }
 
+/// A generation that could take the place of the one that it was made of.
+pub struct Prepared {
+    /// The number of that one.
+    base: u64,
+    generation: Arc<Generation>,
+}
+
+/// What was prepared is based on what no longer runs.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration has changed since this was prepared; prepare it again")]
+pub struct StaleError;
+
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -60,7 +73,7 @@ impl Engine {
     /// Builds a snapshot (JSON text) without listening.
     pub fn new(snapshot: &str) -> Result<Self, BuildError> {
         let state = Arc::new(State::default());
-        let (Snapshot { gateway, .. }, generation) = Generation::from_json(snapshot, &state)?;
+        let (gateway, generation) = Generation::from_json(snapshot, &state)?;
         let access_log = match gateway.access_log.as_deref().map(AccessLog::open).transpose() {
             Ok(log) => log,
             Err(error) => {
@@ -81,7 +94,13 @@ impl Engine {
             connections,
             ready: AtomicBool::new(false),
         };
-        Ok(Self { shared: Arc::new(shared), gateway, upkeep, life: Mutex::new(Life::Built(queues)) })
+        Ok(Self {
+            shared: Arc::new(shared),
+            gateway,
+            upkeep,
+            swapping: Mutex::default(),
+            life: Mutex::new(Life::Built(queues)),
+        })
     }
 
     /// Builds a snapshot and drops it.
@@ -178,10 +197,42 @@ impl Engine {
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
         let (_, generation) = Generation::from_json(snapshot, &self.shared.state)?;
-        let new = orders(&generation, false);
-        self.shared.generation.store(Arc::new(generation));
-        self.upkeep.order(|orders| *orders = Orders { probing: orders.probing, ..new });
+        let _turn = self.turn();
+        self.swap(Arc::new(generation));
         Ok(())
+    }
+
+    /// Builds a delta (JSON text) onto what runs now, without changing that. What the delta does not name is shared.
+    pub fn prepare(&self, delta: &str) -> Result<Prepared, BuildError> {
+        let base = self.shared.generation.load_full();
+        let generation = base.changed(delta, &self.shared.state)?;
+        Ok(Prepared { base: base.number, generation: Arc::new(generation) })
+    }
+
+    /// Swaps in what was prepared, as [`Engine::apply`] does.
+    ///
+    /// # Errors
+    /// Something else was swapped in since; nothing changes then.
+    pub fn commit(&self, prepared: &Prepared) -> Result<(), StaleError> {
+        let _turn = self.turn();
+        if self.shared.generation.load().number != prepared.base {
+            return Err(StaleError);
+        }
+        self.swap(prepared.generation.clone());
+        Ok(())
+    }
+
+    /// One swap at a time, so that the upkeep hears of them in their order.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.swapping.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn swap(&self, generation: Arc<Generation>) {
+        let before = self.shared.generation.swap(generation.clone());
+        if before.upkeep != generation.upkeep {
+            let new = orders(&generation, false);
+            self.upkeep.order(|orders| *orders = Orders { probing: orders.probing, ..new });
+        }
     }
 
     /// Opens the access log's file anew, after it was moved away. The error is that of opening it; the old file is then

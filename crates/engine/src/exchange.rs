@@ -2,7 +2,7 @@
 //! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
 
 use crate::error::{Kind, ProxyError};
-use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
+use crate::generation::{Consumer, Generation, Identity, RouteEntry, StaticAnswer, Target};
 use crate::http::forwarded::{self, Forwarded};
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
@@ -13,7 +13,7 @@ use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 use http_body::Body as _;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ending;
+mod grpc;
 mod inspection;
 mod query;
 mod routing;
@@ -140,7 +141,9 @@ pub struct Rewrite {
 /// Runs one exchange from request to response. The record is written when the response's body has ended or is dropped.
 pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Response {
     let (request, body) = request.into_parts();
+    let is_grpc = grpc::is_call(&request);
     let mut exchange = Exchange::new(worker, request, body, arrival);
+    let mut is_own = false;
     let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
@@ -148,12 +151,17 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
             let response = error.response();
             exchange.record.error = Some(error.kind.code());
             exchange.record.error_detail = Some(error.detail);
+            is_own = true;
             response
         }
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
     exchange.record.set_answered();
+    is_own |= exchange.record.upstream.is_none();
+    if is_grpc && is_own && !response.status().is_success() {
+        response = grpc::refusal(response);
+    }
     match exchange.tunnel.take() {
         None => exchange.record.attach(response),
         Some(tunnel) => {
@@ -217,7 +225,7 @@ impl Exchange {
             }
             _ => None,
         };
-        let uncounted = carrier.map(|_| generation.global.clone().without_limits_of(&generation.global));
+        let uncounted = carrier.map(|_| generation.global.without_limits_of(&generation.global));
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
@@ -229,12 +237,17 @@ impl Exchange {
         let Some(route) = route else {
             return Err(ProxyError::new(Kind::RouteNotFound, "no route matches"));
         };
+        let gone =
+            || ProxyError::new(Kind::NoUpstreamNode, "the generation does not have what the route leads to");
         match &route.target {
             Target::Upstream { upstream, strip_prefix, add_prefix } => {
+                let upstream = generation.upstreams.get(upstream.as_bytes()).ok_or_else(gone)?;
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
-            Target::Static { status, headers, body } => Ok(self.static_answer(*status, headers, body)),
-            Target::Mcp(app) => mcp::serve(self, app).await,
+            Target::Static(answer) => Ok(self.static_answer(answer)),
+            Target::Mcp { app } => {
+                mcp::serve(self, generation.apps.get(app.as_bytes()).ok_or_else(gone)?).await
+            }
         }
     }
 
@@ -248,8 +261,6 @@ impl Exchange {
         self.check_name()?;
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
-        // Trailers of requests are not passed on, so none are announced.
-        self.request.headers.remove(header::TRAILER);
         headers::strip_identity(&mut self.request.headers);
         self.believe();
         Ok(())
@@ -358,10 +369,11 @@ impl Exchange {
         }
     }
 
-    fn static_answer(&self, status: StatusCode, headers: &HeaderMap, body: &bytes::Bytes) -> Response {
+    fn static_answer(&self, answer: &StaticAnswer) -> Response {
+        let StaticAnswer { status, headers, body } = answer;
         let head_only = self.request.method == Method::HEAD;
         let mut response = Response::new(if head_only { Body::Empty } else { Body::Bytes(body.clone()) });
-        *response.status_mut() = status;
+        *response.status_mut() = *status;
         response.headers_mut().clone_from(headers);
         if head_only {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -23,6 +23,7 @@ pub mod router;
 pub mod server;
 pub mod snapshot;
 pub mod state;
+pub mod table;
 pub mod tls;
 pub mod upstream;
 pub mod variable;
@@ -31,5 +32,5 @@ mod engine;
 mod near;
 mod network;
 
-pub use engine::{Engine, StartError};
+pub use engine::{Engine, Prepared, StaleError, StartError};
 pub use generation::BuildError;

@@ -1,9 +1,9 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, and TLS settings. Pools live with their worker.
+//! and what TLS sessions are resumed by. Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::plugins::counters::Counters;
-use crate::server::tls::{Tickets, TlsEntries};
+use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
 
 /// Shared by all workers and all generations of one engine.
@@ -12,7 +12,6 @@ pub struct State {
     pub counters: Counters,
     pub metrics: Metrics,
     pub tickets: Tickets,
-    pub tls_entries: TlsEntries,
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,
     pub names: Names,

@@ -9,10 +9,20 @@ use toolway_engine::{BuildError, StartError, plugins};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-pyo3::create_exception!(_engine, EngineError, PyValueError, "A snapshot that cannot be built.");
+pyo3::create_exception!(_engine, EngineError, PyValueError, "A snapshot or delta that cannot be built.");
+pyo3::create_exception!(
+    _engine,
+    StaleError,
+    PyRuntimeError,
+    "What was prepared is based on what no longer runs."
+);
 
 #[pyclass(frozen)]
 struct Engine(toolway_engine::Engine);
+
+/// What `Engine.prepare` gives and `Engine.commit` takes.
+#[pyclass(frozen)]
+struct Prepared(toolway_engine::Prepared);
 
 #[pymethods]
 impl Engine {
@@ -51,6 +61,15 @@ impl Engine {
 
     fn apply(&self, python: Python<'_>, snapshot: &str) -> PyResult<()> {
         python.detach(|| self.0.apply(snapshot)).map_err(|error| refused(python, &error))
+    }
+
+    fn prepare(&self, python: Python<'_>, delta: &str) -> PyResult<Prepared> {
+        python.detach(|| self.0.prepare(delta)).map(Prepared).map_err(|error| refused(python, &error))
+    }
+
+    fn commit(&self, python: Python<'_>, prepared: &Prepared) -> PyResult<()> {
+        let commit = || self.0.commit(&prepared.0);
+        python.detach(commit).map_err(|error| StaleError::new_err(error.to_string()))
     }
 
     fn reopen_logs(&self, python: Python<'_>) -> PyResult<()> {
@@ -116,7 +135,9 @@ const fn version() -> &'static str {
 #[pymodule]
 fn _engine(python: Python<'_>, module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("EngineError", python.get_type::<EngineError>())?;
+    module.add("StaleError", python.get_type::<StaleError>())?;
     module.add_class::<Engine>()?;
+    module.add_class::<Prepared>()?;
     module.add_function(wrap_pyfunction!(check, module)?)?;
     module.add_function(wrap_pyfunction!(plugin_schemas, module)?)?;
     module.add_function(wrap_pyfunction!(version, module)?)

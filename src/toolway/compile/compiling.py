@@ -22,7 +22,7 @@ from toolway.compile.views import view_of
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from toolway.apps.model import AppView
     from toolway.config import Configuration
@@ -40,25 +40,32 @@ def compile(  # noqa: A001  # The word of the design for this step.
     logos: Mapping[str, bytes] | None = None,
     connect_to: Mapping[str, str] | None = None,
     cores: int = 1,
+    only: Collection[str] | None = None,
+    main_app: str | None = None,
 ) -> Compiled:
     """Compiles `configuration`.
 
     `documents` holds the document of each api by its id, and `logos` the image of each app that has one of
     its own. `connect_to` maps `host:port` of nodes to where connections go instead, as curl's --connect-to
-    does. `cores` is the number of workers where none is configured. Raises ConfigurationError with all
-    problems, in the order of the file.
+    does. `cores` is the number of workers where none is configured. `only` are the pointers of the resources
+    whose entries are wanted, for a configuration that is a part of a larger one; `main_app` is then the first
+    app of the whole. Raises ConfigurationError with all problems, in the order of the file.
     """
-    draft = Draft(configuration)
+    if main_app is None and configuration.apps:
+        main_app = configuration.apps[0].id
+    draft = Draft(configuration, main_app, only)
     add_ssls(draft)
     upstreams = Upstreams(draft, connect_to or {})
     for upstream in configuration.upstreams.values():
         upstreams.add(upstream.id, upstream, upstream.pointer)
     add_routes(draft, upstreams)
     for api in configuration.apis:
-        if api.id in documents:
+        if api.id in documents and draft.wants(api.pointer):
             add_api(draft, upstreams, api, documents[api.id])
     views: list[AppView] = []
     for app in configuration.apps:
+        if not draft.wants(app.pointer):
+            continue
         view = view_of(draft, app, documents)
         views.append(view)
         add_app(draft, app, view, (logos or {}).get(app.id))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from toolway.config.models import App
 
 PRIORITY = -1000
+ORDER = 2
+"""What apps publish comes after operations where nothing else decides."""
 
 _CHATGPT = ("https://chat.openai.com", "https://chatgpt.com")
 _CLAUDE = "https://claude.ai"
@@ -68,7 +70,7 @@ def add_app(draft: Draft, app: App, view: AppView, image: bytes | None) -> None:
 
 def _copies(draft: Draft, app: App) -> Iterator[tuple[str, str, list[str]]]:
     """Where the app is: the end of the routes' ids, the prefix of their paths, their hosts."""
-    if app is draft.configuration.apps[0]:
+    if app.id == draft.main_app:
         yield "", "", []
     if hosts := hosts_of(app):
         yield ":host", "", hosts
@@ -105,6 +107,7 @@ def _route(app: App, name: str, uri: str, hosts: list[str], target: dict[str, An
         # The MCP endpoint itself answers methods that it does not know.
         "methods": ["GET", "HEAD", "OPTIONS"] if is_file else [],
         "priority": PRIORITY,
+        "order": ORDER,
         "service": None,
         "api": None,
         "operation": None,

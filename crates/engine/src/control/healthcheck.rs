@@ -1,6 +1,7 @@
 //! How the nodes of checked upstreams are, in the shape of Apache APISIX's `/v1/healthcheck`.
 
 use crate::snapshot::{CheckKind, Checks};
+use crate::table::Table;
 use crate::upstream::{Member, Upstream};
 use serde::Serialize;
 use std::sync::Arc;
@@ -30,13 +31,15 @@ struct Counter {
     timeout_failure: u8,
 }
 
-/// All upstreams that have checks, in the order of the snapshot.
-pub fn all(upstreams: &[Arc<Upstream>]) -> Vec<Checked> {
-    upstreams.iter().filter_map(|upstream| checked(upstream)).collect()
+/// All upstreams that have checks, in the order of their names.
+pub fn all(upstreams: &Table<Arc<Upstream>>) -> Vec<Checked> {
+    let mut all: Vec<Checked> = upstreams.iter().filter_map(|upstream| checked(upstream)).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
 }
 
 /// The one that belongs to the resource `id` of this kind (`upstreams`, `routes`, `services` or `apis`).
-pub fn one(upstreams: &[Arc<Upstream>], kind: &str, id: &str) -> Result<Checked, String> {
+pub fn one(upstreams: &Table<Arc<Upstream>>, kind: &str, id: &str) -> Result<Checked, String> {
     let name = format!("/apisix/{kind}/{id}");
     let found = upstreams.iter().find(|upstream| resource(&upstream.definition.id) == name);
     let found = found.ok_or_else(|| format!("{kind}[{id}] has no upstream of its own"))?;

@@ -14,7 +14,7 @@ use crate::Engine;
 use crate::http::forwarded::{Forwarded, Origin, tell, value};
 use crate::http::{framing, path};
 use crate::network::Networks;
-use crate::router::RouterBuilder;
+use crate::router::{Router, Turn};
 use crate::snapshot::{DoubledSlashes, EncodedSlashes, PathRules};
 use crate::upstream::fuzzing::{Chunks, ResponseReader};
 use ::http::header::{HeaderName, HeaderValue};
@@ -116,14 +116,14 @@ pub fn route(data: &[u8]) {
     let mut lines = text.split('\n');
     let (Some(hosts), Some(path)) = (lines.next(), lines.next_back()) else { return };
     let hosts: Vec<String> = hosts.split_whitespace().map(String::from).collect();
-    let mut builder = RouterBuilder::new();
+    let mut router = Router::default();
     let mut taken = Vec::new();
-    for pattern in lines.take(16) {
-        if builder.insert(&hosts, &[pattern.to_owned()], 0, pattern.to_owned()).is_ok() {
+    for (sequence, pattern) in (0..16).zip(lines) {
+        let turn = Turn { sequence, ..Turn::default() };
+        if router.insert(&hosts, &[pattern.to_owned()], turn, &pattern.to_owned()).is_ok() {
             taken.push(pattern);
         }
     }
-    let router = builder.build();
     let Ok(path) = path::normalise(path) else { return };
     let host = hosts.first().map(|host| host.replace("*.", "a.")).unwrap_or_default();
     let found = router.find(&host, &path, |_| true);

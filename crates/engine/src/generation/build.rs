@@ -1,314 +1,309 @@
-//! How a snapshot becomes a generation: section by section, with every problem told at its place in the snapshot.
+//! How a generation changes by a delta, with every problem told at its place in the document.
 //!
-//! Order matters: credentials are known before plugins are built, upstreams and apps before the routes that lead to
-//! them. Nothing here runs while requests are served.
+//! First everything that goes or is replaced steps out, so that what it held (a key, a server name, a place in a group)
+//! is free for others of the same delta. Then what comes is built and steps in, kind by kind, each after what it needs.
+//! At last it is asked whether anything is missed that has gone. The draft shares all else with the generation that it
+//! was copied from, and is dropped where there is a problem.
 
-use super::{Consumer, Consumers, CredentialEntry, Generation, RouteEntry, Target};
-use crate::http::headers::is_of_connection;
-use crate::http::path::normalise_literal;
+use super::consumers::Consumer;
+use super::references;
+use super::{Generation, RouteEntry, Rule};
 use crate::mcp::McpApp;
 use crate::network::Networks;
-use crate::plugins::{BuildContext, Chain, Groups, Place, Problem};
-use crate::predicate::{Expression, Predicates};
-use crate::router::RouterBuilder;
+use crate::plugins::{BuildContext, Chain, Joining, Place, Problem};
 use crate::server::tls::TlsTable;
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, Delta, Gateway, Kind, decode};
 use crate::state::State;
 use crate::upstream::{self, Upstream};
-use base64::Engine as _;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-/// Builds `snapshot`, or tells all that is wrong with it as (JSON pointer, message).
-pub fn generation(snapshot: &Snapshot, state: &Arc<State>) -> Result<Generation, Vec<(String, String)>> {
-    let mut builder = Builder { state, groups: Groups::default(), problems: Vec::new() };
-    let generation = builder.generation(snapshot);
-    if builder.problems.is_empty() { Ok(generation) } else { Err(builder.problems) }
+/// All that is wrong, as JSON pointers and messages.
+#[derive(Default)]
+pub struct Problems(Vec<(String, String)>);
+
+impl Problems {
+    pub fn add(&mut self, at: String, why: impl Into<String>) {
+        self.0.push((at, why.into()));
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Changes `draft`, or tells all that is wrong. `put` is the pointer to where the entries stand.
+pub fn changed(
+    draft: Generation,
+    delta: &Delta<'_>,
+    put: &'static str,
+    state: &Arc<State>,
+) -> Result<Generation, Vec<(String, String)>> {
+    let mut builder = Builder::new(draft, put, state);
+    if let Some(gateway) = &delta.gateway {
+        builder.settings(gateway);
+    }
+    builder.step_out(delta);
+    for kind in Kind::ALL {
+        builder.step_in(kind, delta.put.of(kind));
+    }
+    references::check(delta, &mut builder);
+    builder.finish()
 }
 
 /// A name as part of a JSON pointer (RFC 6901 section 3).
-fn escaped(name: &str) -> Cow<'_, str> {
+pub fn escaped(name: &str) -> Cow<'_, str> {
     if name.contains(['~', '/']) { name.replace('~', "~0").replace('/', "~1").into() } else { name.into() }
 }
 
-struct Builder<'a> {
+/// The generation while it changes. What has a problem does not step in.
+pub struct Builder<'a> {
+    pub draft: Generation,
+    pub put: &'static str,
+    pub problems: Problems,
     state: &'a Arc<State>,
-    /// The groups of plugins over all places of this generation.
-    groups: Groups,
-    problems: Vec<(String, String)>,
+    groups: Joining,
+    tls: TlsTable,
+    rules: Vec<Rule>,
+    /// The sequences of what was replaced, which what takes its place keeps.
+    sequences: HashMap<(Kind, String), u64>,
+    /// Entries that could not be built; that they are missing is no problem of those who need them.
+    failed: HashSet<(Kind, String)>,
 }
 
-impl Builder<'_> {
-    fn generation(&mut self, snapshot: &Snapshot) -> Generation {
-        let consumers = self.consumers(snapshot);
-        let mut global = Vec::new();
-        for (index, rule) in snapshot.global_rules.iter().enumerate() {
-            let place = Place::GlobalRule(rule.id.as_str().into());
-            global.push(self.chain(&rule.plugins, &place, &consumers, &format!("/global_rules/{index}")));
+impl<'a> Builder<'a> {
+    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>) -> Self {
+        Self {
+            groups: Joining::new(std::mem::take(&mut draft.groups)),
+            tls: TlsTable::clone(&draft.tls),
+            rules: draft.rules.to_vec(),
+            draft,
+            put,
+            problems: Problems::default(),
+            state,
+            sequences: HashMap::new(),
+            failed: HashSet::new(),
         }
-        let upstreams = self.upstreams(snapshot);
-        if let Err(why) = upstream::name_servers(&snapshot.gateway.dns) {
-            self.problem("/gateway/dns/nameservers".to_owned(), why);
+    }
+
+    fn settings(&mut self, gateway: &Gateway) {
+        let problems = &mut self.problems;
+        if let Err(why) = upstream::name_servers(&gateway.dns) {
+            problems.add("/gateway/dns/nameservers".to_owned(), why);
         }
-        let apps = self.apps(snapshot);
-        let mut router = RouterBuilder::new();
-        let mut routes = HashMap::with_capacity(snapshot.routes.len());
-        for (index, route) in snapshot.routes.iter().enumerate() {
-            let at = format!("/routes/{index}");
-            let Some(entry) = self.route(route, &at, &consumers, &upstreams, &apps) else {
-                continue;
-            };
-            let entry = Arc::new(entry);
-            if let Err(error) = router.insert(&route.hosts, &route.uris, route.priority, entry.clone()) {
-                self.problem(format!("{at}/uris"), error.to_string());
-            }
-            if routes.insert(entry.id.clone(), entry).is_some() {
-                self.problem(format!("{at}/id"), format!("there are two routes with the id {:?}", route.id));
-            }
-        }
-        self.check_tools(snapshot, &routes);
-        let trusted = Networks::parse(&snapshot.gateway.trusted_addresses).unwrap_or_else(|(nth, why)| {
-            self.problem(format!("/gateway/trusted_addresses/{nth}"), why);
+        let trusted = Networks::parse(&gateway.trusted_addresses);
+        self.draft.trusted = trusted.unwrap_or_else(|(nth, why)| {
+            problems.add(format!("/gateway/trusted_addresses/{nth}"), why);
             Networks::default()
         });
-        Generation {
-            limits: snapshot.gateway.limits.clone(),
-            path: snapshot.gateway.path,
-            trusted,
-            router: router.build(),
-            routes,
-            global: global.into_iter().fold(Chain::default(), |all, rule| all.followed_by(rule)),
-            apps,
-            upstreams: snapshot.upstreams.iter().filter_map(|one| upstreams.get(&one.id).cloned()).collect(),
-            dns: snapshot.gateway.dns.clone(),
-            tls: self.tls(snapshot),
+        self.draft.limits = gateway.limits.clone();
+        self.draft.path = gateway.path;
+        if self.draft.dns != gateway.dns {
+            self.draft.dns = gateway.dns.clone();
+            self.draft.upkeep = self.draft.number;
         }
     }
 
-    fn tls(&mut self, snapshot: &Snapshot) -> Arc<TlsTable> {
+    fn step_out(&mut self, delta: &Delta<'_>) {
+        for kind in Kind::ALL {
+            for id in delta.remove.of(kind) {
+                self.take_out(kind, id);
+            }
+            let mut ids = HashSet::new();
+            for (index, entry) in delta.put.of(kind).iter().enumerate() {
+                // Where there is none to be read, building the entry will tell.
+                let Some(id) = kind.id_of(entry) else { continue };
+                if let Some(sequence) = self.take_out(kind, &id) {
+                    self.sequences.insert((kind, id.to_string()), sequence);
+                }
+                let (section, field) = (kind.section(), kind.id_field());
+                if ids.contains(&id) {
+                    let why = format!("there are two {section} with the {field} {id:?}");
+                    self.problems.add(format!("{}/{section}/{index}/{field}", self.put), why);
+                }
+                ids.insert(id);
+            }
+        }
+    }
+
+    /// Takes out the entry, where there is one, with all that it holds; gives its sequence where the kind has any.
+    fn take_out(&mut self, kind: Kind, id: &str) -> Option<u64> {
+        let draft = &mut self.draft;
+        match kind {
+            Kind::Upstreams => {
+                draft.upstreams.remove(id)?;
+                draft.upkeep = draft.number;
+            }
+            Kind::Consumers => {
+                let consumer = draft.consumers.remove(id)?;
+                self.groups.leave(&Place::Consumer(consumer.username.clone()));
+            }
+            Kind::Apps => _ = draft.apps.remove(id)?,
+            Kind::Routes => {
+                let route = draft.routes.remove(id)?;
+                draft.router.remove(&route.hosts, &route.uris, route.turn);
+                self.groups.leave(&Place::Route(route.id.clone()));
+                return Some(route.turn.sequence);
+            }
+            Kind::GlobalRules => {
+                let at = self.rules.iter().position(|rule| *rule.id == *id)?;
+                let rule = self.rules.remove(at);
+                self.groups.leave(&Place::GlobalRule(rule.id));
+                return Some(rule.sequence);
+            }
+            Kind::Ssls => self.tls.remove(id),
+        }
+        None
+    }
+
+    fn step_in(&mut self, kind: Kind, entries: &[&RawValue]) {
+        for (index, entry) in entries.iter().enumerate() {
+            let at = format!("{}/{}/{index}", self.put, kind.section());
+            let before = self.problems.len();
+            match kind {
+                Kind::Upstreams => self.upstream(entry, &at),
+                Kind::Consumers => self.consumer(entry, &at),
+                Kind::Apps => self.app(entry, &at),
+                Kind::Routes => self.route(entry, &at),
+                Kind::GlobalRules => self.rule(entry, &at),
+                Kind::Ssls => self.ssl(entry, &at),
+            }
+            if self.problems.len() > before
+                && let Some(id) = kind.id_of(entry)
+            {
+                self.failed.insert((kind, id.into_owned()));
+            }
+        }
+    }
+
+    fn decoded<'e, T: serde::Deserialize<'e>>(&mut self, entry: &'e RawValue, at: &str) -> Option<T> {
+        decode(entry.get()).map_err(|(pointer, why)| self.problems.add(format!("{at}{pointer}"), why)).ok()
+    }
+
+    fn upstream(&mut self, entry: &RawValue, at: &str) {
+        let Some(definition) = self.decoded(entry, at) else { return };
+        match Upstream::build(definition, self.state) {
+            Ok(upstream) => {
+                self.draft.upstreams.insert(Arc::new(upstream));
+                self.draft.upkeep = self.draft.number;
+            }
+            Err((pointer, why)) => self.problems.add(format!("{at}{pointer}"), why),
+        }
+    }
+
+    fn consumer(&mut self, entry: &RawValue, at: &str) {
+        let Some(consumer) = self.decoded::<snapshot::Consumer>(entry, at) else { return };
+        let before = self.problems.len();
+        let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
+        let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
+        let consumer = Consumer::build(&consumer, chain, &mut problem);
+        if self.problems.len() == before {
+            let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
+            self.draft.consumers.insert(consumer, &mut problem);
+        }
+    }
+
+    fn app(&mut self, entry: &RawValue, at: &str) {
+        let Some(app) = self.decoded(entry, at) else { return };
+        match McpApp::build(&app) {
+            Ok(app) => _ = self.draft.apps.insert(Arc::new(app)),
+            Err(problems) => {
+                for (pointer, why) in problems {
+                    self.problems.add(format!("{at}{pointer}"), why);
+                }
+            }
+        }
+    }
+
+    fn route(&mut self, entry: &RawValue, at: &str) {
+        let Some(route) = self.decoded::<snapshot::Route>(entry, at) else { return };
+        let before = self.problems.len();
+        let chain = self.chain(&route.plugins, &Place::Route(route.id.as_str().into()), at);
+        let sequence = self.sequence(Kind::Routes, &route.id);
+        let Some(route) = RouteEntry::build(&route, chain, sequence, at, &mut self.problems) else { return };
+        references::check_target(&route.target, at, self);
+        let route = Arc::new(route);
+        if let Err(error) = self.draft.router.insert(&route.hosts, &route.uris, route.turn, &route) {
+            self.problems.add(format!("{at}/uris"), error.to_string());
+        }
+        if self.problems.len() == before {
+            self.draft.routes.insert(route);
+        }
+    }
+
+    fn rule(&mut self, entry: &RawValue, at: &str) {
+        let Some(rule) = self.decoded::<snapshot::GlobalRule>(entry, at) else { return };
+        let before = self.problems.len();
+        let sequence = self.sequence(Kind::GlobalRules, &rule.id);
+        let id: Arc<str> = rule.id.into();
+        let chain = self.chain(&rule.plugins, &Place::GlobalRule(id.clone()), at);
+        if self.problems.len() == before {
+            self.rules.push(Rule { id, sequence, chain });
+        }
+    }
+
+    fn ssl(&mut self, entry: &RawValue, at: &str) {
+        let Some(ssl) = self.decoded(entry, at) else { return };
         let problems = &mut self.problems;
-        let State { tls_entries, tickets, .. } = &**self.state;
-        Arc::new(TlsTable::build(&snapshot.ssls, tls_entries, tickets, &mut |(at, why)| {
-            problems.push((format!("/ssls{at}"), why));
-        }))
+        let mut problem = |(pointer, why)| problems.add(format!("{at}{pointer}"), why);
+        self.tls.insert(&ssl, &self.state.tickets, &mut problem);
     }
 
-    fn problem(&mut self, at: String, why: impl Into<String>) {
-        self.problems.push((at, why.into()));
-    }
-
-    fn chain(
-        &mut self,
-        configs: &snapshot::PluginConfigs,
-        place: &Place,
-        consumers: &Arc<Consumers>,
-        at: &str,
-    ) -> Chain {
-        let context = BuildContext { place, consumers, state: self.state, groups: &self.groups };
+    /// Builds plugins. That of anonymous consumers is checked too, which all are known by now.
+    fn chain(&mut self, configs: &snapshot::PluginConfigs, place: &Place, at: &str) -> Chain {
+        let context = BuildContext { place, state: self.state, groups: &self.groups };
         let problems = &mut self.problems;
-        Chain::build(configs, &context, &mut |name, problem: Problem| {
-            problems.push((format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why));
-        })
-    }
-
-    fn consumers(&mut self, snapshot: &Snapshot) -> Arc<Consumers> {
-        let mut consumers = Consumers::default();
-        for (index, consumer) in snapshot.consumers.iter().enumerate() {
-            for (nth, credential) in consumer.credentials.iter().enumerate() {
-                let entry = CredentialEntry {
-                    plugin: credential.plugin.clone(),
-                    id: credential.id.as_str().into(),
-                    username: consumer.username.as_str().into(),
-                    config: credential.config.clone(),
-                };
-                if let Err(why) = consumers.add(entry) {
-                    self.problem(format!("/consumers/{index}/credentials/{nth}"), why);
-                }
-            }
-        }
-        let consumers = Arc::new(consumers);
-        let mut built = HashMap::with_capacity(snapshot.consumers.len());
-        for (index, consumer) in snapshot.consumers.iter().enumerate() {
-            let username: Arc<str> = consumer.username.as_str().into();
-            let place = Place::Consumer(username.clone());
-            let chain = self.chain(&consumer.plugins, &place, &consumers, &format!("/consumers/{index}"));
-            let entry = Consumer {
-                username: username.clone(),
-                group: consumer.group.as_deref().map(Arc::from),
-                custom_id: consumer.labels.get("custom_id").map(|id| id.as_str().into()),
-                labels: consumer.labels.clone(),
-                chain,
-            };
-            if built.insert(username, Arc::new(entry)).is_some() {
-                let why = format!("there are two consumers named {:?}", consumer.username);
-                self.problem(format!("/consumers/{index}/username"), why);
-            }
-        }
-        // The only call to set: this function made `consumers`.
-        let _ = consumers.built.set(built);
-        consumers
-    }
-
-    fn upstreams(&mut self, snapshot: &Snapshot) -> HashMap<String, Arc<Upstream>> {
-        let mut upstreams = HashMap::with_capacity(snapshot.upstreams.len());
-        for (index, definition) in snapshot.upstreams.iter().enumerate() {
-            match Upstream::build(definition, self.state) {
-                Ok(upstream) => {
-                    upstreams.insert(definition.id.clone(), Arc::new(upstream));
-                }
-                Err((at, why)) => self.problem(format!("/upstreams/{index}{at}"), why),
-            }
-        }
-        upstreams
-    }
-
-    fn apps(&mut self, snapshot: &Snapshot) -> HashMap<Arc<str>, Arc<McpApp>> {
-        let mut apps = HashMap::with_capacity(snapshot.apps.len());
-        for (index, app) in snapshot.apps.iter().enumerate() {
-            match McpApp::build(app) {
-                Ok(built) => {
-                    apps.insert(Arc::from(app.id.as_str()), Arc::new(built));
-                }
-                Err(problems) => {
-                    for (pointer, why) in problems {
-                        self.problem(format!("/apps/{index}{pointer}"), why);
-                    }
-                }
-            }
-        }
-        apps
-    }
-
-    fn check_tools(&mut self, snapshot: &Snapshot, routes: &HashMap<Arc<str>, Arc<RouteEntry>>) {
-        for (index, app) in snapshot.apps.iter().enumerate() {
-            for (nth, tool) in app.tools.iter().enumerate() {
-                if !routes.contains_key(tool.route.as_str()) {
-                    let why = format!("there is no route {:?}", tool.route);
-                    self.problem(format!("/apps/{index}/tools/{nth}/route"), why);
-                }
-            }
-        }
-    }
-
-    fn route(
-        &mut self,
-        route: &snapshot::Route,
-        at: &str,
-        consumers: &Arc<Consumers>,
-        upstreams: &HashMap<String, Arc<Upstream>>,
-        apps: &HashMap<Arc<str>, Arc<McpApp>>,
-    ) -> Option<RouteEntry> {
-        let id: Arc<str> = route.id.as_str().into();
-        let chain = self.chain(&route.plugins, &Place::Route(id.clone()), consumers, at);
-        let predicates = self.predicates(route, at);
-        let target = match &route.target {
-            snapshot::Target::Upstream { id, strip_prefix, add_prefix } => {
-                let Some(upstream) = upstreams.get(id) else {
-                    self.problem(format!("{at}/target/upstream/id"), format!("there is no upstream {id:?}"));
-                    return None;
-                };
-                let upstream = upstream.clone();
-                let strip_prefix = self.prefix(strip_prefix, format!("{at}/target/upstream/strip_prefix"));
-                let add_prefix = self.prefix(add_prefix, format!("{at}/target/upstream/add_prefix"));
-                Target::Upstream { upstream, strip_prefix: strip_prefix?, add_prefix: add_prefix? }
-            }
-            snapshot::Target::Static(answer) => self.static_target(answer, at)?,
-            snapshot::Target::Mcp { app } => match apps.get(app.as_str()) {
-                Some(app) => Target::Mcp(app.clone()),
-                None => {
-                    self.problem(format!("{at}/target/mcp/app"), format!("there is no app {app:?}"));
-                    return None;
-                }
-            },
-        };
-        Some(RouteEntry {
-            name: route.name.as_deref().map_or_else(|| id.clone(), Arc::from),
-            id,
-            uri: route.uris.first().map(String::as_str).unwrap_or_default().into(),
-            host: route.hosts.first().map(String::as_str).unwrap_or_default().into(),
-            service: route.service.as_deref().or(route.api.as_deref()).unwrap_or_default().into(),
-            operation: route.operation.as_deref().map(Arc::from),
-            predicates,
-            chain,
-            websocket: route.websocket,
-            target,
-        })
-    }
-
-    fn predicates(&mut self, route: &snapshot::Route, at: &str) -> Predicates {
-        let mut methods = Vec::with_capacity(route.methods.len());
-        for name in &route.methods {
-            match name.parse() {
-                Ok(method) => methods.push(method),
-                Err(_) => self.problem(format!("{at}/methods"), format!("{name:?} is not a method")),
-            }
-        }
-        let addresses = Networks::parse(&route.remote_addrs)
-            .map_err(|(nth, why)| self.problem(format!("{at}/remote_addrs/{nth}"), why));
-        let expression = Expression::compile(&route.vars).unwrap_or_else(|problems| {
-            for (pointer, why) in problems {
-                self.problem(format!("{at}/vars{pointer}"), why);
-            }
-            None
+        let chain = Chain::build(configs, &context, &mut |name, problem: Problem| {
+            problems.add(format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why);
         });
-        let addresses = addresses.ok().filter(|networks| !networks.is_empty());
-        Predicates { methods, addresses, expression }
-    }
-
-    /// A prefix in the spelling of request paths, which it is compared with and put before.
-    fn prefix(&mut self, text: &str, at: String) -> Option<String> {
-        match normalise_literal(text) {
-            Ok(spelled) => Some(spelled.into_owned()),
-            Err(error) => {
-                self.problem(at, error.to_string());
-                None
+        for (plugin, name) in chain.anonymous_consumers() {
+            if !self.has(Kind::Consumers, name) {
+                let at = format!("{at}/plugins/{plugin}/anonymous_consumer");
+                self.problems.add(at, format!("there is no consumer {name:?}"));
             }
         }
+        chain
     }
 
-    fn static_target(&mut self, answer: &snapshot::StaticResponse, at: &str) -> Option<Target> {
-        let at = format!("{at}/target/static");
-        let headers = self.static_headers(answer, &at);
-        // An interim status would leave the client waiting for the response that follows it (RFC 9110 section 15.2).
-        let status = StatusCode::from_u16(answer.status).ok().filter(|status| !status.is_informational());
-        if status.is_none() {
-            self.problem(format!("{at}/status"), format!("{} is not a final status", answer.status));
-        }
-        let body = match (&answer.body, &answer.body_base64) {
-            (Some(text), None) => Some(Bytes::from(text.clone())),
-            (None, Some(text)) => {
-                base64::engine::general_purpose::STANDARD.decode(text).ok().map(Bytes::from)
-            }
-            (None, None) => Some(Bytes::new()),
-            (Some(_), Some(_)) => None,
+    /// The place in the order of a new entry, or that of the entry which it replaces.
+    fn sequence(&mut self, kind: Kind, id: &str) -> u64 {
+        self.sequences.remove(&(kind, id.to_owned())).unwrap_or_else(|| {
+            self.draft.sequence += 1;
+            self.draft.sequence
+        })
+    }
+
+    /// Whether there is such an entry, or would be if it could be built.
+    pub fn has(&self, kind: Kind, id: &str) -> bool {
+        let is_there = match kind {
+            Kind::Upstreams => self.draft.upstreams.contains(id),
+            Kind::Consumers => self.draft.consumers.by_name(id).is_some(),
+            Kind::Apps => self.draft.apps.contains(id),
+            Kind::Routes => self.draft.routes.contains(id),
+            Kind::GlobalRules => self.rules.iter().any(|rule| *rule.id == *id),
+            Kind::Ssls => self.tls.contains(id),
         };
-        if body.is_none() {
-            self.problem(at, "the body is given twice, or is not base64");
-        }
-        Some(Target::Static { status: status?, headers, body: body? })
+        is_there || (!self.failed.is_empty() && self.failed.contains(&(kind, id.to_owned())))
     }
 
-    fn static_headers(&mut self, answer: &snapshot::StaticResponse, at: &str) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(answer.headers.len());
-        for (name, value) in &answer.headers {
-            let why = match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
-                (Ok(name), _) if is_of_connection(&name) => {
-                    format!("{name} belongs to the connection; the gateway sets it where it is needed")
-                }
-                (Ok(name), Ok(value)) => {
-                    headers.append(name, value);
-                    continue;
-                }
-                _ => format!("{name:?} is not a valid header"),
-            };
-            self.problem(format!("{at}/headers/{}", escaped(name)), why);
+    pub fn rules(&self) -> impl Iterator<Item = (&str, &Chain)> {
+        self.rules.iter().map(|rule| (&*rule.id, &rule.chain))
+    }
+
+    fn finish(mut self) -> Result<Generation, Vec<(String, String)>> {
+        let Problems(problems) = self.problems;
+        if !problems.is_empty() {
+            return Err(problems);
         }
-        headers
+        self.rules.sort_by_key(|rule| rule.sequence);
+        Ok(Generation {
+            global: Chain::concatenated(self.rules.iter().map(|rule| &rule.chain)),
+            rules: self.rules.into(),
+            tls: Arc::new(self.tls),
+            groups: self.groups.into_groups(),
+            ..self.draft
+        })
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,11 +6,13 @@ use super::request::RequestTemplate;
 use super::schema::{InputSchema, OutputSchema};
 use crate::near::near;
 use crate::snapshot::{self, App};
+use crate::table::Keyed;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// An app, ready to serve.
 pub struct McpApp {
+    id: Box<str>,
     pub(super) listing: Listing,
     pub(super) origins: Origins,
     pub(super) max_result_characters: usize,
@@ -64,12 +66,22 @@ impl McpApp {
             return Err(problems);
         }
         Ok(Self {
+            id: app.id.as_str().into(),
             listing: Listing::build(app),
             origins: Origins::new(&app.allowed_origins),
             max_result_characters: app.max_result_characters,
             tools,
             names,
         })
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Ids of the routes that the tools' calls go through, in the order of the tools.
+    pub fn routes(&self) -> impl Iterator<Item = &str> {
+        self.tools.iter().map(|tool| &*tool.route)
     }
 
     /// The tool of this name or former name.
@@ -80,6 +92,12 @@ impl McpApp {
     /// The tool's name that is nearest to `name`.
     pub(super) fn near(&self, name: &str) -> Option<&str> {
         near(name, self.tools.iter().map(|tool| &*tool.name))
+    }
+}
+
+impl Keyed for McpApp {
+    fn key(&self) -> &[u8] {
+        self.id.as_bytes()
     }
 }
 

@@ -84,10 +84,10 @@ fn with_name(mut outcome: Outcome, tool: &Tool, called_as: &str) -> Outcome {
 }
 
 async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Request) -> Outcome {
-    let Some(route) = caller.generation.routes.get(&tool.route) else {
+    let Some(route) = caller.generation.routes.get(tool.route.as_bytes()) else {
         return Outcome::error("This tool is not served at present. Try again later.".into());
     };
-    if matches!(route.target, Target::Mcp(_)) {
+    if matches!(route.target, Target::Mcp { .. }) {
         // A tool that calls an MCP endpoint could call itself.
         return Outcome::error("This tool leads to an MCP endpoint, which a tool cannot call.".into());
     }

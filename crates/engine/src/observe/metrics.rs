@@ -15,6 +15,7 @@ pub use server::serve_metrics;
 use super::Record;
 use crate::control::resource;
 use crate::server::Connections;
+use crate::table::Table;
 use crate::upstream::Upstream;
 use family::Family;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -188,7 +189,7 @@ impl Metrics {
     }
 
     /// Takes over how the nodes of checked upstreams are now, in place of what was before.
-    pub fn set_upstreams(&self, upstreams: &[Arc<Upstream>]) {
+    pub fn set_upstreams(&self, upstreams: &Table<Arc<Upstream>>) {
         self.upstreams.clear();
         for upstream in upstreams.iter().filter(|upstream| upstream.definition.checks.is_some()) {
             for member in &upstream.roster().members {

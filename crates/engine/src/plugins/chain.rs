@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// Plugins sorted by phase, then by priority.
 #[derive(Clone, Default)]
 pub struct Chain {
-    steps: Vec<Step>,
+    steps: Box<[Step]>,
 }
 
 #[derive(Clone)]
@@ -34,23 +34,29 @@ impl Chain {
         context: &BuildContext<'_>,
         problem: &mut impl FnMut(&str, Problem),
     ) -> Self {
-        let mut chain = Self::default();
+        let mut steps = Vec::with_capacity(configs.len());
         for (name, config) in configs {
             let Some(entry) = Entry::find(name) else {
                 problem(name, format!("there is no plugin {name:?}").into());
                 continue;
             };
             match entry.build(config, context) {
-                Ok(plugin) => chain.steps.push(Step { entry, plugin }),
+                Ok(plugin) => steps.push(Step { entry, plugin }),
                 Err(why) => problem(name, why),
             }
         }
-        chain.steps.sort_by_key(Step::order);
-        chain
+        steps.sort_by_key(Step::order);
+        Self { steps: steps.into() }
     }
 
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
+    }
+
+    /// The names of the plugins.
+    #[cfg(test)]
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.steps.iter().map(|step| step.entry.name)
     }
 
     /// Runs `request` of the plugins whose phase is in `phases`, until one answers.
@@ -63,10 +69,9 @@ impl Chain {
         None
     }
 
-    /// This chain and then `next`, each in its own order.
-    pub fn followed_by(mut self, next: Chain) -> Chain {
-        self.steps.extend(next.steps);
-        self
+    /// The chains one after the other, each in its own order.
+    pub fn concatenated<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> Chain {
+        Chain { steps: chains.into_iter().flat_map(|chain| &chain.steps).cloned().collect() }
     }
 
     /// This chain with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
@@ -74,12 +79,12 @@ impl Chain {
         let kept = self.steps.iter().filter(|step| !own.has(step.entry.name));
         let mut steps: Vec<Step> = kept.chain(&own.steps).cloned().collect();
         steps.sort_by_key(Step::order);
-        Chain { steps }
+        Chain { steps: steps.into() }
     }
 
     /// Runs `finish` of every plugin.
     pub fn finish(&self, record: &Record) {
-        for step in &self.steps {
+        for step in self.steps.iter() {
             step.plugin.finish(record);
         }
     }
@@ -95,9 +100,14 @@ impl Chain {
     }
 
     /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
-    pub fn without_limits_of(mut self, counted: &Chain) -> Chain {
-        self.steps.retain(|step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name));
-        self
+    pub fn without_limits_of(&self, counted: &Chain) -> Chain {
+        let counts = |step: &&Step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name);
+        Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
+    }
+
+    /// The anonymous consumers that plugins of the chain name, each with the plugin's name.
+    pub fn anonymous_consumers(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.anonymous_consumer()?)))
     }
 
     fn has(&self, name: &str) -> bool {

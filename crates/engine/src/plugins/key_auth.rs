@@ -6,7 +6,7 @@
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::refusal;
 use crate::exchange::Exchange;
-use crate::generation::{Consumers, Identity};
+use crate::generation::Identity;
 use crate::http::headers::is_of_connection;
 use crate::variable::{arguments, decoded, decodes_to};
 use ::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
@@ -15,10 +15,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::sync::Arc;
-
-/// The error code of a configuration whose anonymous consumer does not exist.
-const ANONYMOUS_MISSING: &str = "anonymous_consumer_missing";
 
 /// Lets in who presents the API key of a consumer.
 #[derive(Deserialize, JsonSchema)]
@@ -32,7 +28,7 @@ pub struct Config {
     hide_credentials: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid key go on; without it they are refused.
+    /// The consumer as which callers without a valid key go on, which must exist; without it they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -57,13 +53,12 @@ pub struct KeyAuth {
     hide_credentials: bool,
     challenge: HeaderValue,
     anonymous_consumer: Option<String>,
-    consumers: Arc<Consumers>,
 }
 
 impl Build for KeyAuth {
     type Config = Config;
 
-    fn build(config: Config, context: &BuildContext<'_>) -> Result<Self, String> {
+    fn build(config: Config, _: &BuildContext<'_>) -> Result<Self, String> {
         let header: HeaderName = config
             .header
             .parse()
@@ -84,7 +79,6 @@ impl Build for KeyAuth {
             hide_credentials: config.hide_credentials,
             challenge: challenge.map_err(|_| "realm: must be printable text")?,
             anonymous_consumer: config.anonymous_consumer,
-            consumers: context.consumers.clone(),
         })
     }
 }
@@ -93,20 +87,19 @@ impl Plugin for KeyAuth {
     fn request(&self, exchange: &mut Exchange) -> Flow {
         let digest = self.key(exchange).map(|key| digest(&SHA256, &key));
         let digest: Option<[u8; 32]> = digest.and_then(|digest| digest.as_ref().try_into().ok());
-        let identity = digest.as_ref().and_then(|digest| self.consumers.by_key(digest));
-        let identity = match (identity, &self.anonymous_consumer) {
-            (Some(identity), _) => identity,
-            // The consumers are built after the plugins, so only now is it known whether there is this one.
-            (None, Some(name)) => match self.consumers.by_name(name) {
-                Some(consumer) => Identity { consumer, credential: None },
-                None => {
-                    exchange.record.error = Some(ANONYMOUS_MISSING);
-                    exchange.worker.shared.state.metrics.count_error(ANONYMOUS_MISSING);
-                    return self.refuse("Invalid user authorization");
-                }
-            },
-            (None, None) if digest.is_some() => return self.refuse("Invalid API key in request"),
-            (None, None) => return self.refuse("Missing API key in request"),
+        let consumers = &exchange.generation.consumers;
+        let identity = digest.as_ref().and_then(|digest| consumers.by_key(digest));
+        let anonymous = || {
+            let consumer = consumers.by_name(self.anonymous_consumer.as_ref()?)?.clone();
+            Some(Identity { consumer, credential: None })
+        };
+        let Some(identity) = identity.or_else(anonymous) else {
+            let missing = digest.is_none();
+            return self.refuse(if missing {
+                "Missing API key in request"
+            } else {
+                "Invalid API key in request"
+            });
         };
         if self.hide_credentials {
             self.hide(exchange);
@@ -121,6 +114,10 @@ impl Plugin for KeyAuth {
 
     fn credential_arguments(&self) -> &[String] {
         &self.query
+    }
+
+    fn anonymous_consumer(&self) -> Option<&str> {
+        self.anonymous_consumer.as_deref()
     }
 }
 
@@ -301,13 +298,6 @@ mod tests {
     }
 
     #[test]
-    fn refuses_where_the_anonymous_consumer_does_not_exist() {
-        let config = json!({"anonymous_consumer": "nobody"});
-        assert_refused(config.clone(), get("/"), "Invalid user authorization");
-        assert_eq!(run(config, get("/")).0.record.error, Some("anonymous_consumer_missing"));
-    }
-
-    #[test]
     fn tells_the_header_that_a_tool_call_has_to_pass_on() {
         let bench = Bench::new(json!({"key-auth": {"header": "X-Key"}}));
         let headers: Vec<_> = bench.chain().credential_headers().cloned().collect();
@@ -326,6 +316,7 @@ mod tests {
             (json!({"realm": "a\"b"}), "must not contain quotes"),
             (json!({"realm": "a\nb"}), "printable"),
             (json!({"key": "secret"}), "unknown field `key`"),
+            (json!({"anonymous_consumer": "nobody"}), "there is no consumer \"nobody\""),
         ];
         for (config, why) in wrong {
             let message = Bench::problem(json!({"key-auth": config}));

@@ -20,18 +20,16 @@ mod request_id;
 pub(crate) mod testing;
 
 pub use chain::Chain;
-pub use groups::Groups;
+pub use groups::{Groups, Joining};
 
 use crate::exchange::Exchange;
-use crate::generation::Consumers;
 use crate::http::Response;
 use crate::observe::Record;
+use crate::snapshot::pointer_to;
 use crate::state::State;
 use ::http::HeaderName;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::Segment;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// What the exchange does after a plugin has run.
@@ -78,6 +76,11 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
+    /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
+    fn anonymous_consumer(&self) -> Option<&str> {
+        None
+    }
+
     /// Runs once when the exchange has ended, whatever happened, also after an early answer.
     fn finish(&self, record: &Record) {
         let _ = record;
@@ -95,12 +98,10 @@ pub enum Place {
 /// What a plugin may look at while it is built.
 pub struct BuildContext<'a> {
     pub place: &'a Place,
-    /// All consumers, by credential.
-    pub consumers: &'a Arc<Consumers>,
     /// What outlives the snapshot.
     pub state: &'a Arc<State>,
-    /// The groups that plugins of this snapshot have joined so far.
-    pub groups: &'a Groups,
+    /// The groups that plugins have joined so far.
+    pub groups: &'a Joining,
 }
 
 /// What is wrong with a plugin's configuration.
@@ -184,16 +185,7 @@ fn build<P: Build>(config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn
 
 /// Says which field it was that serde could not read.
 fn misfit(error: serde_path_to_error::Error<serde_json::Error>) -> Problem {
-    let mut pointer = String::new();
-    for segment in error.path() {
-        // Writing to a string does not fail.
-        let _ = match segment {
-            Segment::Map { key } => write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Seq { index } => write!(pointer, "/{index}"),
-            // Neither stands in the configuration as a step of its own.
-            Segment::Enum { .. } | Segment::Unknown => Ok(()),
-        };
-    }
+    let pointer = pointer_to(error.path());
     let why = match pointer.is_empty() {
         true => error.inner().to_string(),
         false => format!("{}: {}", error.path(), error.inner()),

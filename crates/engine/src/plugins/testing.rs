@@ -60,13 +60,13 @@ impl Bench {
         let client = "192.0.2.7:4711".parse().expect("an address");
         let arrival = Arrival::new(client, "http", 9080);
         let mut exchange = Exchange::for_test(&self.worker, request, arrival);
-        exchange.route = exchange.generation.routes.get(self.route.as_str()).cloned();
+        exchange.route = exchange.generation.routes.get(&self.route).cloned();
         exchange.record.route.clone_from(&exchange.route);
         exchange
     }
 
     pub fn chain(&self) -> Chain {
-        self.worker.generation().routes[self.route.as_str()].chain.clone()
+        self.worker.generation().routes.get(&self.route).expect("the route").chain.clone()
     }
 
     /// Runs the route's plugins.
@@ -77,13 +77,8 @@ impl Bench {
 
 fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generation, String> {
     let consumer = |name: &str| {
-        let key: String = digest(&SHA256, format!("{name}-key").as_bytes())
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        let credential =
-            json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": {"key_sha256": key}});
+        let config = json!({"key_sha256": key(&format!("{name}-key"))});
+        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
         json!({"username": name, "group": "staff", "credentials": [credential]})
     };
     let snapshot = json!({
@@ -103,6 +98,11 @@ fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generat
     });
     let built = Generation::from_json(&snapshot.to_string(), state);
     built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+}
+
+/// The SHA-256 of an API key, as snapshots have it.
+pub fn key(text: &str) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub fn get(uri: &str) -> Builder {

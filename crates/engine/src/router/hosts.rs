@@ -5,8 +5,9 @@
 //! routes. The port is taken off before.
 
 use super::pattern::PatternError;
+use crate::table::{Table, Text};
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::sync::Arc;
 
 /// The longest host that can match; RFC 1035 section 2.3.4 allows no longer name.
 const MAXIMUM_HOST: usize = 255;
@@ -44,25 +45,44 @@ impl HostPattern {
 }
 
 /// Groups by host.
+#[derive(Clone)]
 pub(super) struct Hosts<G> {
-    exact: HashMap<Box<[u8]>, G>,
-    wildcard: HashMap<Box<[u8]>, G>,
-    any: Option<G>,
+    exact: Table<Arc<Text<G>>>,
+    wildcard: Table<Arc<Text<G>>>,
+    any: Option<Arc<G>>,
+}
+
+impl<G> Default for Hosts<G> {
+    fn default() -> Self {
+        Self { exact: Table::default(), wildcard: Table::default(), any: None }
+    }
+}
+
+impl<G: Clone + Default> Hosts<G> {
+    /// The group of `pattern`, to be changed, made where there is none.
+    pub fn group(&mut self, pattern: &HostPattern) -> &mut G {
+        match pattern {
+            HostPattern::Any => Arc::make_mut(self.any.get_or_insert_default()),
+            HostPattern::Exact(name) => self.exact.under(name),
+            HostPattern::Wildcard(name) => self.wildcard.under(name),
+        }
+    }
+
+    /// Changes the group of `pattern`, where there is one; it is dropped where `change` says that nothing is left.
+    pub fn change(&mut self, pattern: &HostPattern, change: impl FnOnce(&mut G) -> bool) {
+        match pattern {
+            HostPattern::Any => {
+                if self.any.as_mut().is_some_and(|group| change(Arc::make_mut(group))) {
+                    self.any = None;
+                }
+            }
+            HostPattern::Exact(name) => self.exact.change(name, change),
+            HostPattern::Wildcard(name) => self.wildcard.change(name, change),
+        }
+    }
 }
 
 impl<G> Hosts<G> {
-    pub fn new(groups: impl IntoIterator<Item = (HostPattern, G)>) -> Self {
-        let mut hosts = Self { exact: HashMap::new(), wildcard: HashMap::new(), any: None };
-        for (pattern, group) in groups {
-            match pattern {
-                HostPattern::Any => hosts.any = Some(group),
-                HostPattern::Exact(name) => drop(hosts.exact.insert(name, group)),
-                HostPattern::Wildcard(name) => drop(hosts.wildcard.insert(name, group)),
-            }
-        }
-        hosts
-    }
-
     /// The first answer of the groups that `host` opens, asked in their order.
     pub fn find_map<'h, A>(&'h self, host: &str, mut ask: impl FnMut(&'h G) -> Option<A>) -> Option<A> {
         if !self.exact.is_empty() || !self.wildcard.is_empty() {
@@ -73,13 +93,13 @@ impl<G> Hosts<G> {
                 return Some(answer);
             }
         }
-        self.any.as_ref().and_then(ask)
+        self.any.as_deref().and_then(ask)
     }
 
     fn find_named<'h, A>(&'h self, host: &str, ask: &mut impl FnMut(&'h G) -> Option<A>) -> Option<A> {
         let mut name: SmallVec<[u8; MAXIMUM_HOST]> = SmallVec::from_slice(host.as_bytes());
         name.make_ascii_lowercase();
-        if let Some(answer) = self.exact.get(name.as_slice()).and_then(&mut *ask) {
+        if let Some(answer) = self.exact.get(&name).and_then(|group| ask(&group.value)) {
             return Some(answer);
         }
         if self.wildcard.is_empty() {
@@ -87,7 +107,7 @@ impl<G> Hosts<G> {
         }
         let dots = name.iter().enumerate().filter(|(at, byte)| *at > 0 && **byte == b'.');
         // From the left, so the longest name comes first.
-        dots.filter_map(|(at, _)| self.wildcard.get(name.get(at + 1..)?)).find_map(ask)
+        dots.filter_map(|(at, _)| self.wildcard.get(name.get(at + 1..)?)).find_map(|group| ask(&group.value))
     }
 }
 

@@ -1,84 +1,88 @@
 //! The router: from host and path to the routes that match, in the order in which they are to be tried.
 //!
 //! It owns hosts and path patterns with the meaning of Apache APISIX's `radixtree_host_uri`; methods, variables and
-//! every other predicate are the caller's, asked of each candidate through `accept`. It is built once a snapshot and
-//! then only read. Paths come as `http::path::normalise` spells them, hosts without port.
+//! every other predicate are the caller's, asked of each candidate through `accept`. Paths come as
+//! `http::path::normalise` spells them, hosts without port. Copies share what is alike: one is changed while another is
+//! read, and a change costs what it touches.
 //!
 //! Order: exact host, `*.` hosts from the longest, any host. Within one of these: the exact path, then the longest
-//! literal prefix, the larger priority, the more precise pattern, the earlier insertion.
+//! literal prefix, the larger priority, the more precise pattern, the turn.
 
 mod hosts;
 mod pattern;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod values;
 
 pub use pattern::{MAXIMUM_SEGMENTS, PatternError};
+pub use values::Turn;
 
 use hosts::{HostPattern, Hosts};
 use pattern::Pattern;
-use std::collections::HashMap;
-use tree::{Draft, Tree};
+use tree::Tree;
 
-/// Collects routes for a [`Router`]. `T` is what a match yields, such as an index; it is kept once per host and path.
-pub struct RouterBuilder<T> {
-    drafts: HashMap<HostPattern, Vec<Draft<T>>>,
-    sequence: usize,
+/// Finds the value for a host and path; see the module for the order. `T` is what a match yields; it is kept once per
+/// host and path.
+#[derive(Clone)]
+pub struct Router<T> {
+    hosts: Hosts<Tree<T>>,
 }
 
-impl<T: Clone> RouterBuilder<T> {
-    pub fn new() -> Self {
-        Self { drafts: HashMap::new(), sequence: 0 }
+impl<T> Default for Router<T> {
+    fn default() -> Self {
+        Self { hosts: Hosts::default() }
     }
+}
 
+impl<T: Clone> Router<T> {
     /// Adds `value` under every one of `hosts` (none: any host) and `uris`.
-    ///
-    /// Among patterns with the same literal prefix, and among equal paths, the larger `priority` is tried first.
     ///
     /// # Errors
     /// The first host or pattern that cannot be read; nothing is then added.
-    pub fn insert(
+    pub fn insert<S: AsRef<str>>(
         &mut self,
-        hosts: &[String],
-        uris: &[String],
-        priority: i64,
-        value: T,
+        hosts: &[S],
+        uris: &[S],
+        turn: Turn,
+        value: &T,
     ) -> Result<(), PatternError> {
-        if uris.is_empty() {
-            return Err(PatternError::Missing);
-        }
-        let patterns = uris.iter().map(|uri| Pattern::parse(uri)).collect::<Result<Vec<_>, _>>()?;
-        let mut groups = hosts.iter().map(|host| HostPattern::parse(host)).collect::<Result<Vec<_>, _>>()?;
-        if groups.is_empty() {
-            groups.push(HostPattern::Any);
-        }
-        for group in groups {
-            let drafts = self.drafts.entry(group).or_default();
+        let (hosts, patterns) = read(hosts, uris)?;
+        for host in &hosts {
+            let tree = self.hosts.group(host);
             for pattern in &patterns {
-                let order = pattern.order(priority, self.sequence);
-                drafts.push(Draft { pattern: pattern.clone(), order, value: value.clone() });
+                tree.insert(pattern, turn, value.clone());
             }
         }
-        self.sequence += 1;
         Ok(())
     }
 
-    /// The router of all that was inserted.
-    pub fn build(self) -> Router<T> {
-        let trees = self.drafts.into_iter().map(|(host, drafts)| (host, Tree::build(drafts)));
-        Router { hosts: Hosts::new(trees) }
+    /// Takes out what was inserted under `hosts` and `uris` at this turn.
+    pub fn remove<S: AsRef<str>>(&mut self, hosts: &[S], uris: &[S], turn: Turn) {
+        // What cannot be read was not inserted.
+        let Ok((hosts, patterns)) = read(hosts, uris) else {
+            return;
+        };
+        for host in &hosts {
+            self.hosts.change(host, |tree| {
+                patterns.iter().for_each(|pattern| tree.remove(pattern, turn));
+                tree.is_empty()
+            });
+        }
     }
 }
 
-impl<T: Clone> Default for RouterBuilder<T> {
-    fn default() -> Self {
-        Self::new()
+fn read<S: AsRef<str>>(hosts: &[S], uris: &[S]) -> Result<(Vec<HostPattern>, Vec<Pattern>), PatternError> {
+    if uris.is_empty() {
+        return Err(PatternError::Missing);
     }
-}
-
-/// Finds the value for a host and path; see the module for the order.
-pub struct Router<T> {
-    hosts: Hosts<Tree<T>>,
+    let patterns = uris.iter().map(|uri| Pattern::parse(uri.as_ref())).collect::<Result<_, _>>()?;
+    let mut groups =
+        hosts.iter().map(|host| HostPattern::parse(host.as_ref())).collect::<Result<Vec<_>, _>>()?;
+    if groups.is_empty() {
+        groups.push(HostPattern::Any);
+    }
+    Ok((groups, patterns))
 }
 
 impl<T> Router<T> {

@@ -1,13 +1,12 @@
 //! Path patterns: their syntax, and the order in which patterns that match the same path are tried.
 //!
-//! A pattern is read once, when a snapshot is built; its literal text is spelled as `http::path` spells requests.
+//! A pattern is read when its route comes or goes; its literal text is spelled as `http::path` spells requests.
 //! How patterns are stored and matched is `tree`'s.
 //!
 //! `/a` is exact, `/a/*` and `/foo*` are prefixes, `:name` stands for a whole segment and `{name}` for any part of
 //! one; both take one or more bytes and never a slash.
 
 use crate::http::path::{self, PathError};
-use std::cmp::Reverse;
 
 /// The most segments that a pattern may have; it bounds the depth of a search.
 pub const MAXIMUM_SEGMENTS: usize = 64;
@@ -76,17 +75,7 @@ pub(super) struct Pattern {
 }
 
 /// How precise a segment is: its kind, then how much literal text it demands. Kinds rise in precision.
-type Precision = (u8, usize);
-
-/// The place of a pattern among those that match one path; the smallest is tried first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Order {
-    /// Patterns that match the same path have literal prefixes of that path, so length alone compares them.
-    literal_prefix: Reverse<usize>,
-    priority: Reverse<i64>,
-    precision: Reverse<Vec<Precision>>,
-    sequence: usize,
-}
+pub(super) type Precision = (u8, u32);
 
 impl Pattern {
     /// Reads a pattern.
@@ -129,18 +118,13 @@ impl Pattern {
         Some(exact)
     }
 
-    /// Where this pattern stands among others; `sequence` counts insertions.
-    pub fn order(&self, priority: i64, sequence: usize) -> Order {
-        Order {
-            literal_prefix: Reverse(self.literal_prefix()),
-            priority: Reverse(priority),
-            precision: Reverse(self.segments.iter().map(Segment::precision).collect()),
-            sequence,
-        }
+    /// How precise the pattern is, segment by segment; the larger goes before.
+    pub fn precision(&self) -> Box<[Precision]> {
+        self.segments.iter().map(Segment::precision).collect()
     }
 
     /// Bytes before the first parameter or `*`.
-    fn literal_prefix(&self) -> usize {
+    pub fn literal_prefix(&self) -> usize {
         let mut length = 0;
         for segment in &self.segments {
             length += 1;
@@ -157,7 +141,7 @@ impl Pattern {
 
 impl Segment {
     fn precision(&self) -> Precision {
-        match self {
+        let (kind, literal) = match self {
             Self::Literal(_) => (3, 0),
             Self::Template(template) => {
                 let between: usize = template.between.iter().map(String::len).sum();
@@ -165,7 +149,8 @@ impl Segment {
             }
             Self::Parameter => (1, 0),
             Self::Rest(literal) => (0, literal.len()),
-        }
+        };
+        (kind, u32::try_from(literal).unwrap_or(u32::MAX))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the router as a whole: tables of cases, a naive matcher to compare with, and the cost of a search.
 
-use super::{PatternError, Router, RouterBuilder};
+use super::{PatternError, Router, Turn};
 use proptest::prelude::*;
 use regex::Regex;
 use std::cmp::Reverse;
@@ -13,11 +13,25 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn router(routes: &[Given<'_>]) -> Router<usize> {
-    let mut builder = RouterBuilder::new();
+    let mut router = Router::default();
     for (index, (hosts, uris, priority)) in routes.iter().enumerate() {
-        builder.insert(&words(hosts), &words(uris), *priority, index).unwrap();
+        router.insert(&words(hosts), &words(uris), turn(*priority, index), &index).unwrap();
     }
-    builder.build()
+    router
+}
+
+/// Routes of the same priority take turns by their indexes.
+fn turn(priority: i64, index: usize) -> Turn {
+    Turn { priority, order: 0, sequence: index as u64 }
+}
+
+/// A router in which each route has one path and any host.
+fn of_paths(paths: impl Iterator<Item = String>) -> Router<usize> {
+    let mut router = Router::default();
+    for (index, path) in paths.enumerate() {
+        router.insert(&[], &[path], turn(0, index), &index).unwrap();
+    }
+    router
 }
 
 /// Every value that the router offers, in order.
@@ -209,15 +223,38 @@ fn a_route_with_several_hosts_and_paths_is_found_by_each() {
 
 #[test]
 fn a_refused_route_leaves_nothing_behind() {
-    let mut builder = RouterBuilder::new();
-    let refused = builder.insert(&[], &words("/a /b*c"), 0, 0);
-    assert_eq!(refused, Err(PatternError::MisplacedStar("/b*c".to_owned())));
-    assert_eq!(
-        builder.insert(&words("a:80"), &words("/a"), 0, 0),
-        Err(PatternError::Host("a:80".to_owned()))
-    );
-    assert_eq!(builder.insert(&[], &[], 0, 0), Err(PatternError::Missing));
-    assert_eq!(builder.build().find("", "/a", |_| true), None);
+    let mut router = Router::default();
+    let mut insert =
+        |hosts: &str, uris: &str| router.insert(&words(hosts), &words(uris), Turn::default(), &0);
+    assert_eq!(insert("", "/a /b*c"), Err(PatternError::MisplacedStar("/b*c".to_owned())));
+    assert_eq!(insert("a:80", "/a"), Err(PatternError::Host("a:80".to_owned())));
+    assert_eq!(insert("", ""), Err(PatternError::Missing));
+    assert_eq!(router.find("", "/a", |_| true), None);
+}
+
+#[test]
+fn the_smaller_order_goes_before_the_smaller_sequence() {
+    let mut router = Router::default();
+    for (index, (priority, order)) in [(0, 1), (0, 0), (1, 2), (0, 0)].into_iter().enumerate() {
+        let turn = Turn { priority, order, sequence: index as u64 };
+        router.insert(&[], &["/a/:x"], turn, &index).unwrap();
+        router.insert(&[], &["/a/{x}"], turn, &index).unwrap();
+    }
+    assert_eq!(offered(&router, "", "/a/1"), [2, 2, 1, 1, 3, 3, 0, 0]);
+}
+
+#[test]
+fn what_was_taken_out_leaves_nothing_behind() {
+    let routes = [("a.test *.b.test", "/x /x/* /x/:y /x/{y}.z/{w} /x/y*", 0), ("", "/x/:y", 0)];
+    let mut router = router(&routes);
+    let before = router.clone();
+    for (index, (hosts, uris, priority)) in routes.iter().enumerate() {
+        router.remove(&words(hosts), &words(uris), turn(*priority, index));
+    }
+    for host in ["", "a.test", "a.b.test"] {
+        assert_eq!((offered(&router, host, "/x/1.z"), router.visited(host, "/x/1.z")), (vec![], 0));
+    }
+    assert_eq!(offered(&before, "a.test", "/x/y"), [0, 0, 0, 1]);
 }
 
 #[test]
@@ -237,18 +274,13 @@ fn a_path_deeper_than_any_pattern_goes_to_a_prefix() {
 
 #[test]
 fn ten_thousand_routes_visit_no_more_nodes_than_a_few() {
-    let mut builder = RouterBuilder::new();
-    for index in 0..10_000 {
-        let uris = match index % 5 {
-            0 => format!("/exact/{index}"),
-            1 => format!("/api{index}/items/:id"),
-            2 => format!("/items/:id/part{index}"),
-            3 => format!("/files/f{index}{{name}}.t{index}"),
-            _ => format!("/open/p{index}/*"),
-        };
-        builder.insert(&[], &[uris], 0, index).unwrap();
-    }
-    let router = builder.build();
+    let router = of_paths((0..10_000).map(|index| match index % 5 {
+        0 => format!("/exact/{index}"),
+        1 => format!("/api{index}/items/:id"),
+        2 => format!("/items/:id/part{index}"),
+        3 => format!("/files/f{index}{{name}}.t{index}"),
+        _ => format!("/open/p{index}/*"),
+    }));
     for (path, expected) in [
         ("/exact/5000", Some(&5000)),
         ("/api5001/items/7", Some(&5001)),
@@ -264,7 +296,7 @@ fn ten_thousand_routes_visit_no_more_nodes_than_a_few() {
 
 /// Routers of `count` routes of one kind, with a host and path that one of them matches.
 fn of_kind(kind: &str, count: usize) -> (Router<usize>, String, String) {
-    let mut builder = RouterBuilder::new();
+    let mut router = Router::default();
     let last = count - 1;
     for index in 0..count {
         let (hosts, uri) = match kind {
@@ -274,7 +306,7 @@ fn of_kind(kind: &str, count: usize) -> (Router<usize>, String, String) {
             "hosts" => (vec![format!("h{index}.example")], "/a/:id".to_owned()),
             _ => (vec![format!("*.h{index}.example")], "/a/:id".to_owned()),
         };
-        builder.insert(&hosts, &[uri], 0, index).unwrap();
+        router.insert(&hosts, &[uri], turn(0, index), &index).unwrap();
     }
     let (host, path) = match kind {
         "literals" => ("any".to_owned(), format!("/a{last}/b/c")),
@@ -283,7 +315,7 @@ fn of_kind(kind: &str, count: usize) -> (Router<usize>, String, String) {
         "hosts" => (format!("h{last}.example"), "/a/7".to_owned()),
         _ => (format!("x.h{last}.example"), "/a/7".to_owned()),
     };
-    (builder.build(), host, path)
+    (router, host, path)
 }
 
 #[test]
@@ -306,11 +338,7 @@ fn routes_of_any_number_cost_what_one_does() {
 
 #[test]
 fn methods_of_one_path_are_the_only_routes_that_are_asked_one_by_one() {
-    let mut builder = RouterBuilder::new();
-    for index in 0..100_000 {
-        builder.insert(&[], &[format!("/a{}/:id", index / 4)], 0, index).unwrap();
-    }
-    let router = builder.build();
+    let router = of_paths((0..100_000).map(|index| format!("/a{}/:id", index / 4)));
     let mut offered = 0;
     let found = router.find("any", "/a500/7", |index| {
         offered += 1;
@@ -388,4 +416,42 @@ proptest! {
             prop_assert_eq!(offered(&router, "", &path), naively_offered(&patterns, &path), "{}", path);
         }
     }
+
+    #[test]
+    fn a_router_that_was_changed_offers_what_a_new_one_would_and_its_copies_what_they_did(
+        routes in prop::collection::vec((host(), pattern(), -1i64..2), 1..24),
+        changes in prop::collection::vec((0usize..24, any::<bool>()), 1..60),
+        paths in prop::collection::vec(path(), 8),
+    ) {
+        let mut router = Router::default();
+        let mut inside = vec![false; routes.len()];
+        let mut copies = Vec::new();
+        for (index, keep) in changes {
+            let index = index % routes.len();
+            let (host, pattern, priority) = &routes[index];
+            match (inside[index], keep) {
+                (false, _) => router.insert(&words(host), &words(pattern), turn(*priority, index), &index).unwrap(),
+                (true, true) => copies.push((router.clone(), inside.clone())),
+                (true, false) => router.remove(&words(host), &words(pattern), turn(*priority, index)),
+            }
+            inside[index] ^= !(inside[index] && keep);
+        }
+        copies.push((router, inside));
+        for (router, inside) in copies {
+            let mut new = Router::default();
+            for (index, (host, pattern, priority)) in routes.iter().enumerate().filter(|(index, _)| inside[*index]) {
+                new.insert(&words(host), &words(pattern), turn(*priority, index), &index).unwrap();
+            }
+            for path in &paths {
+                for host in ["", "a.test", "b.a.test"] {
+                    prop_assert_eq!(offered(&router, host, path), offered(&new, host, path), "{} {}", host, path);
+                    prop_assert!(router.visited(host, path) <= new.visited(host, path));
+                }
+            }
+        }
+    }
+}
+
+fn host() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["", "", "a.test", "*.a.test", "b.a.test *.test"])
 }

@@ -6,6 +6,7 @@
 //! at once, streams that are taken up and then given up, and connections that say nothing.
 
 use super::activity::{Activity, GRACE};
+use super::websocket;
 use super::worker::Worker;
 use crate::exchange::{self, Arrival};
 use crate::http::{Body, Response};
@@ -88,6 +89,7 @@ fn builder(limits: &Limits) -> http2::Builder<LocalExecutor> {
     let mut builder = http2::Builder::new(LocalExecutor);
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(PENDING_RESETS)
@@ -113,7 +115,12 @@ async fn answer(
         return response;
     }
     name_host(&mut request);
-    exchange::run(worker, request.map(Body::from_incoming), arrival).await
+    let opening = websocket::begin(&mut request);
+    let response = exchange::run(worker, request.map(Body::from_incoming), arrival).await;
+    match opening {
+        Some(opening) => opening.answer(worker, response),
+        None => response,
+    }
 }
 
 /// Cookies that came in several fields become one (RFC 9113 section 8.2.3).

@@ -13,6 +13,7 @@ mod http2;
 mod listener;
 mod opening;
 pub mod tls;
+mod websocket;
 mod worker;
 
 pub use activity::{Activity, UnderWay};

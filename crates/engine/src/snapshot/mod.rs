@@ -1,6 +1,7 @@
 //! The snapshot: the one versioned JSON document that tells the engine everything it knows.
 //!
-//! `toolway compile` prints it; golden tests diff it; `Engine::apply` decodes it here and `generation` builds it.
+//! `toolway compile` prints it; golden tests diff it; `Engine::apply` decodes it here and `generation` builds it. A [`Delta`]
+//! tells only what changes, in the same terms.
 //! It is fully resolved: references of the configuration are followed, precedence is applied, defaults are written
 //! out. Upstreams and routes are named by their stable ids so that what outlives a swap can be keyed by them.
 //! Unknown fields are refused, so a snapshot never means less than it says.
@@ -8,6 +9,8 @@
 mod app;
 mod checks;
 mod consumer;
+mod decode;
+mod delta;
 mod gateway;
 mod route;
 mod ssl;
@@ -18,6 +21,8 @@ pub use app::{
 };
 pub use checks::{ActiveChecks, CheckKind, Checks, HealthySigns, PassiveChecks, UnhealthySigns};
 pub use consumer::{Consumer, Credential};
+pub use decode::{decode, pointer_to};
+pub use delta::{Delta, Entries, Kind, Removals};
 pub use gateway::{Dns, DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
 pub use route::{Route, StaticResponse, Target};
 pub use ssl::{Certificate, ClientAuthentication, PrivateKey, Ssl, TlsProtocol};
@@ -26,6 +31,7 @@ pub use upstream::{
 };
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// The version of the document's format that this engine reads.
 pub const VERSION: u32 = 1;
@@ -33,27 +39,31 @@ pub const VERSION: u32 = 1;
 /// The settings of a plugin by plugin name, as the configuration gives them; each plugin decodes its own.
 pub type PluginConfigs = serde_json::Map<String, serde_json::Value>;
 
-/// The whole document.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// The whole document. Its entries are read one by one when they are built.
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Snapshot {
+pub struct Snapshot<'a> {
     /// Must be [`VERSION`].
     pub version: u32,
     pub gateway: Gateway,
-    #[serde(default)]
-    pub upstreams: Vec<UpstreamDefinition>,
-    #[serde(default)]
-    pub routes: Vec<Route>,
-    #[serde(default)]
-    pub consumers: Vec<Consumer>,
-    /// Plugins that run on every request, matched or not, in this order of rules.
-    #[serde(default)]
-    pub global_rules: Vec<GlobalRule>,
-    #[serde(default)]
-    pub apps: Vec<App>,
-    /// What the TLS listeners show, by server name.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ssls: Vec<Ssl>,
+    /// Each an [`UpstreamDefinition`].
+    #[serde(borrow, default)]
+    pub upstreams: Vec<&'a RawValue>,
+    /// Each a [`Route`].
+    #[serde(borrow, default)]
+    pub routes: Vec<&'a RawValue>,
+    /// Each a [`Consumer`].
+    #[serde(borrow, default)]
+    pub consumers: Vec<&'a RawValue>,
+    /// Each a [`GlobalRule`]: plugins that run on every request, matched or not, in this order of rules.
+    #[serde(borrow, default)]
+    pub global_rules: Vec<&'a RawValue>,
+    /// Each an [`App`].
+    #[serde(borrow, default)]
+    pub apps: Vec<&'a RawValue>,
+    /// Each an [`Ssl`]: what the TLS listeners show, by server name.
+    #[serde(borrow, default)]
+    pub ssls: Vec<&'a RawValue>,
 }
 
 /// A named set of plugins that always run.

@@ -28,6 +28,10 @@ pub struct Route {
     /// Among routes with the same pattern, the larger is tried first.
     #[serde(default)]
     pub priority: i64,
+    /// Among routes alike in pattern and priority, the smaller is tried first, then the one that came earlier: 0 for
+    /// those that users wrote, more for those that were generated.
+    #[serde(default)]
+    pub order: u32,
     /// Ids for logs and metrics of the service, api and operation that this route came from.
     #[serde(default)]
     pub service: Option<String>,

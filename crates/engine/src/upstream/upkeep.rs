@@ -7,6 +7,7 @@ use super::Upstream;
 use super::health::prober;
 use super::resolve::{self, Name};
 use crate::snapshot::Dns;
+use crate::table::Table;
 use hickory_resolver::TokioResolver;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 /// What the thread is to look after.
 #[derive(Clone, Default)]
 pub struct Orders {
-    pub upstreams: Arc<[Arc<Upstream>]>,
+    pub upstreams: Table<Arc<Upstream>>,
     pub dns: Dns,
     /// Whether nodes are probed: only while the engine listens.
     pub probing: bool,
@@ -68,7 +69,7 @@ async fn work(mut orders: watch::Receiver<Orders>) {
         let current = orders.borrow_and_update().clone();
         let upstreams = &current.upstreams;
         follow(&mut following, &current, &changed);
-        probe(&mut probers, if current.probing { upstreams } else { &[] });
+        probe(&mut probers, current.probing.then_some(upstreams));
         upstreams.iter().for_each(|upstream| upstream.refresh());
         loop {
             tokio::select! {
@@ -117,8 +118,12 @@ impl Following {
 }
 
 /// Gives each prober its upstream as it is now, starts those that are new and stops those that are gone.
-fn probe(probers: &mut HashMap<String, watch::Sender<Arc<Upstream>>>, upstreams: &[Arc<Upstream>]) {
-    let checked = || upstreams.iter().filter(|upstream| upstream.active_checks().is_some());
+fn probe(
+    probers: &mut HashMap<String, watch::Sender<Arc<Upstream>>>,
+    upstreams: Option<&Table<Arc<Upstream>>>,
+) {
+    let all = || upstreams.into_iter().flat_map(Table::iter);
+    let checked = || all().filter(|upstream| upstream.active_checks().is_some());
     let wanted: HashSet<&str> = checked().map(|upstream| &*upstream.definition.id).collect();
     // A prober ends when its sender is gone.
     probers.retain(|id, _| wanted.contains(&**id));

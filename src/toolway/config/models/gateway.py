@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from toolway.config.models.base import Address, Model, refuse, split_address
+from toolway.config.models.base import Address, Host, Model, matching, refuse, split_address
 from toolway.config.models.expression import Network
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 # A gateway serves others, so all interfaces are the default, as APISIX has it.
 _LISTEN = ["0.0.0.0:9080"]
@@ -20,10 +20,10 @@ class GatewayTls(Model):
     """Where clients connect by TLS, and a certificate for those whose server name no other has."""
 
     listen: Annotated[list[Address], Field(min_length=1)] = _TLS_LISTEN
-    cert: Secret | None = None
+    cert: Certificate | None = None
     """PEM, or a path relative to the file."""
     key: Secret | None = None
-    client_ca: Secret | None = None
+    client_ca: Certificate | None = None
     """Set: clients must show a certificate of these authorities."""
 
 
@@ -86,6 +86,47 @@ class PathRules(Model):
     """Of `%2F`: refused with 400, or kept as it is."""
 
 
+class AdminKey(Model):
+    """A key of the Admin API."""
+
+    name: Annotated[str, matching(r"[A-Za-z0-9_.-]{1,64}", "at most 64 letters, digits, - _ and .")]
+    """What the history calls who writes with it."""
+    key: Secret
+    role: Literal["admin", "viewer"] = "admin"
+
+
+class AdminTls(Model):
+    """TLS of the Admin API."""
+
+    cert: Certificate
+    """PEM, or a path relative to the file."""
+    key: Secret
+    client_ca: Certificate | None = None
+    """Set: clients must show a certificate of these authorities."""
+
+
+class Admin(Model):
+    """The Admin API: where it listens and whom it lets in."""
+
+    listen: Address = "127.0.0.1:9180"
+    tls: AdminTls | None = None
+    keys: list[AdminKey] = Field(default_factory=list)
+    """None, and none in the environment: one is made at the first start."""
+    hosts: list[Host] = Field(default_factory=list)
+    """Names by which it may be spoken to, besides addresses and `localhost`."""
+    body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 67_108_864
+    """Of a request's body; beyond it 413."""
+
+
+def _admin(value: Any) -> Any:
+    """An address stands for the mapping that has only that."""
+    if isinstance(value, str):
+        return {"listen": value}
+    if isinstance(value, (dict, Admin)) or value is None:
+        return value
+    raise refuse("wrong-type", "expected an address, or a mapping", 'such as "127.0.0.1:9180"')
+
+
 class GatewaySettings(Model):
     """The `gateway` block. Addresses and workers hold from start to exit."""
 
@@ -94,7 +135,8 @@ class GatewaySettings(Model):
     """None: no TLS, unless there are `ssls`; they are then served on port 9443 of all interfaces."""
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Worker threads; none: one per core."""
-    admin: Address | None = "127.0.0.1:9180"
+    admin: Annotated[Admin | None, BeforeValidator(_admin)] = Admin()
+    """An address alone is that of a mapping with nothing else; none: there is no Admin API."""
     metrics: Address | None = "127.0.0.1:9091"
     control: Address | None = "127.0.0.1:9090"
     """Health of nodes, liveness and readiness."""

@@ -1,75 +1,101 @@
-//! Certificates by server name, built once for each generation.
+//! Certificates by server name. A certificate that stays is built once, however often others come and go.
 
 use super::client::{Demand, Verifier};
 use super::tickets::Tickets;
 use crate::snapshot::{Ssl, TlsProtocol};
+use crate::table::{Keyed, Table};
 use crate::tls::{PemError, certified_key, provider};
-use aws_lc_rs::digest::{Context, SHA256};
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SignatureAlgorithm, SupportedProtocolVersion};
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
 
 /// What clients of some server names get.
 #[derive(Debug)]
 pub struct TlsEntry {
+    id: Box<str>,
+    /// In lower case.
+    names: Box<[Box<str>]>,
+    is_default: bool,
     pub config: Arc<ServerConfig>,
     pub demand: Option<Demand>,
 }
 
-/// What clients get, by a digest of the settings that it was made from: a swap builds only what is new.
-#[derive(Default)]
-pub struct TlsEntries(Mutex<HashMap<[u8; 32], Weak<TlsEntry>>>);
-
 /// All server names of a generation.
-#[derive(Debug, Default)]
+#[derive(Clone, Default)]
 pub struct TlsTable {
-    exact: HashMap<Box<str>, Arc<TlsEntry>>,
+    by_id: Table<Arc<TlsEntry>>,
+    exact: Table<Named>,
     /// By what follows `*.`.
-    wildcard: HashMap<Box<str>, Arc<TlsEntry>>,
+    wildcard: Table<Named>,
     default: Option<Arc<TlsEntry>>,
-    has_demands: bool,
+    /// Entries that demand a certificate.
+    demands: usize,
 }
 
-/// A JSON pointer below the `ssls` section and what is wrong there.
+/// A name of an entry, by its number among them.
+#[derive(Clone)]
+struct Named {
+    entry: Arc<TlsEntry>,
+    nth: usize,
+}
+
+impl Keyed for TlsEntry {
+    fn key(&self) -> &[u8] {
+        self.id.as_bytes()
+    }
+}
+
+impl Keyed for Named {
+    fn key(&self) -> &[u8] {
+        let name = self.entry.names.get(self.nth).map_or("", |name| name);
+        name.strip_prefix("*.").unwrap_or(name).as_bytes()
+    }
+}
+
+/// A JSON pointer below one of the ssls and what is wrong there.
 pub type TlsProblem = (String, String);
 
 impl TlsTable {
-    /// Builds the table, with what `known` has already; `problem` is told everything that is wrong.
-    pub fn build(
-        ssls: &[Ssl],
-        known: &TlsEntries,
-        tickets: &Tickets,
-        problem: &mut dyn FnMut(TlsProblem),
-    ) -> Self {
-        let mut table = Self::default();
-        for (index, ssl) in ssls.iter().enumerate() {
-            let below = &mut |(at, why): TlsProblem| problem((format!("/{index}{at}"), why));
-            if let Some(entry) = known.entry(ssl, tickets, below) {
-                table.insert(ssl, entry, &mut |why| problem((format!("/{index}/snis"), why)));
-            }
-        }
-        table
-    }
-
-    fn insert(&mut self, ssl: &Ssl, entry: Arc<TlsEntry>, problem: &mut dyn FnMut(String)) {
-        self.has_demands |= entry.demand.is_some();
-        if ssl.default && self.default.replace(entry.clone()).is_some() {
+    /// Builds `ssl` and puts it in; `problem` is told everything that is wrong.
+    pub fn insert(&mut self, ssl: &Ssl, tickets: &Tickets, problem: &mut dyn FnMut(TlsProblem)) {
+        let Some(entry) = TlsEntry::build(ssl, tickets, problem) else {
+            return;
+        };
+        let entry = Arc::new(entry);
+        let mut problem = |why: String| problem(("/snis".to_owned(), why));
+        if entry.is_default && self.default.replace(entry.clone()).is_some() {
             problem("there are two default certificates".to_owned());
         }
-        for name in &ssl.snis {
-            let lower = name.to_ascii_lowercase();
-            let slot = match lower.strip_prefix("*.") {
-                Some(rest) => self.wildcard.entry(rest.into()),
-                None => self.exact.entry(lower.into()),
-            };
-            match slot {
-                Slot::Vacant(slot) => drop(slot.insert(entry.clone())),
-                Slot::Occupied(_) => problem(format!("another of the ssls has the server name {name:?}")),
+        for (nth, name) in ssl.snis.iter().enumerate() {
+            let named = Named { entry: entry.clone(), nth };
+            if self.names(name).insert(named).is_some() {
+                problem(format!("another of the ssls has the server name {name:?}"));
             }
         }
+        self.demands += usize::from(entry.demand.is_some());
+        self.by_id.insert(entry);
+    }
+
+    /// Takes out the entry of this id with its names, where there is one.
+    pub fn remove(&mut self, id: &str) {
+        let Some(entry) = self.by_id.remove(id) else {
+            return;
+        };
+        for (nth, name) in entry.names.iter().enumerate() {
+            self.names(name).remove(Named { entry: entry.clone(), nth }.key());
+        }
+        self.default.take_if(|_| entry.is_default);
+        self.demands -= usize::from(entry.demand.is_some());
+    }
+
+    pub fn contains(&self, id: &str) -> bool {
+        self.by_id.contains(id)
+    }
+
+    /// Where `name` is found.
+    fn names(&mut self, name: &str) -> &mut Table<Named> {
+        if name.starts_with("*.") { &mut self.wildcard } else { &mut self.exact }
     }
 
     /// What a client that asks for `name` gets: an exact name, then a wildcard for its first label (RFC 6125 section
@@ -79,67 +105,25 @@ impl TlsTable {
     }
 
     fn named(&self, name: &str) -> Option<&Arc<TlsEntry>> {
-        self.exact.get(name).or_else(|| self.wildcard.get(name.split_once('.')?.1))
+        let found = self.exact.get(name).or_else(|| self.wildcard.get(name.split_once('.')?.1));
+        found.map(|named| &named.entry)
     }
 
     /// What is demanded of clients that send requests for `host`. A connection made for another name may not carry
     /// them unless the same was demanded there.
     pub fn demand(&self, host: &str) -> Option<Demand> {
-        if !self.has_demands {
+        if self.demands == 0 {
             return None;
         }
         self.find(Some(&host.to_ascii_lowercase()))?.demand
     }
 }
 
-impl TlsEntries {
-    /// The entry for `ssl`. A certificate that has expired since it was read goes on until it is exchanged, so that it
-    /// holds up no other change.
-    fn entry(
-        &self,
-        ssl: &Ssl,
-        tickets: &Tickets,
-        problem: &mut dyn FnMut(TlsProblem),
-    ) -> Option<Arc<TlsEntry>> {
-        let key = digest(ssl);
-        // Only whoever swaps comes here.
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = known.get(&key).and_then(Weak::upgrade) {
-            return Some(entry);
-        }
-        let entry = Arc::new(TlsEntry::build(ssl, tickets, problem)?);
-        known.retain(|_, entry| entry.strong_count() > 0);
-        known.insert(key, Arc::downgrade(&entry));
-        Some(entry)
-    }
-}
-
-/// Of all that an entry is made from; server names choose between entries and are no part of them.
-fn digest(ssl: &Ssl) -> [u8; 32] {
-    let mut context = Context::new(&SHA256);
-    // A length before each, so that parts cannot run into one another.
-    let mut add = |part: &str| {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part.as_bytes());
-    };
-    for pair in &ssl.certificates {
-        add(&pair.cert);
-        add(pair.key.reveal());
-    }
-    add("");
-    for protocol in &ssl.protocols {
-        add(&format!("{protocol:?}"));
-    }
-    if let Some(client) = &ssl.client {
-        add(&client.depth.to_string());
-        add(&client.ca);
-    }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
-}
-
 impl TlsEntry {
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
     fn build(ssl: &Ssl, tickets: &Tickets, problem: &mut dyn FnMut(TlsProblem)) -> Option<Self> {
         let mut keys = Vec::with_capacity(ssl.certificates.len());
         let mut is_whole = true;
@@ -186,7 +170,13 @@ impl TlsEntry {
         if let Some(tickets) = tickets.bound(demand) {
             config.ticketer = tickets;
         }
-        Some(Self { config: Arc::new(config), demand })
+        Some(Self {
+            id: ssl.id.as_str().into(),
+            names: ssl.snis.iter().map(|name| name.to_ascii_lowercase().into()).collect(),
+            is_default: ssl.default,
+            config: Arc::new(config),
+            demand,
+        })
     }
 }
 
@@ -213,39 +203,60 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn table(names: &[(&[&str], bool)]) -> (TlsTable, Vec<TlsProblem>) {
-        let mut ssls = Vec::new();
-        for (snis, default) in names {
-            let key = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
-            let pair = json!({"cert": key.cert.pem(), "key": key.signing_key.serialize_pem()});
-            let ssl = json!({
-                "id": "s", "snis": snis, "default": default, "certificates": [pair], "protocols": ["TLSv1.3"],
-            });
-            ssls.push(serde_json::from_value(ssl).unwrap());
-        }
-        let mut problems = Vec::new();
-        let table = TlsTable::build(&ssls, &TlsEntries::default(), &Tickets::default(), &mut |problem| {
-            problems.push(problem)
+    fn ssl(id: &str, snis: &[&str], default: bool) -> Ssl {
+        let key = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let pair = json!({"cert": key.cert.pem(), "key": key.signing_key.serialize_pem()});
+        let ssl = json!({
+            "id": id, "snis": snis, "default": default, "certificates": [pair], "protocols": ["TLSv1.3"],
         });
+        serde_json::from_value(ssl).unwrap()
+    }
+
+    /// A table of ssls with the ids `0`, `1` and so on.
+    fn table(names: &[(&[&str], bool)]) -> (TlsTable, Vec<TlsProblem>) {
+        let (mut table, mut problems) = (TlsTable::default(), Vec::new());
+        for (at, (snis, default)) in names.iter().enumerate() {
+            let ssl = ssl(&at.to_string(), snis, *default);
+            table.insert(&ssl, &Tickets::default(), &mut |problem| problems.push(problem));
+        }
         (table, problems)
+    }
+
+    fn found<'a>(table: &'a TlsTable, name: Option<&str>) -> Option<&'a str> {
+        table.find(name).map(|entry| &*entry.id)
     }
 
     #[test]
     fn finds_an_exact_name_before_a_wildcard_and_a_wildcard_for_one_label_only() {
         let (table, problems) = table(&[(&["*.A.test"], false), (&["b.a.test", "a.test"], false)]);
         assert_eq!(problems, []);
-        let wild = table.wildcard.get("a.test").unwrap();
-        let exact = table.exact.get("a.test").unwrap();
         for (name, expected) in [
-            (Some("c.a.test"), Some(wild)),
-            (Some("b.a.test"), Some(exact)),
-            (Some("a.test"), Some(exact)),
+            (Some("c.a.test"), Some("0")),
+            (Some("b.a.test"), Some("1")),
+            (Some("a.test"), Some("1")),
             (Some("d.c.a.test"), None),
             (Some("test"), None),
             (None, None),
         ] {
-            assert!(table.find(name).map(Arc::as_ptr) == expected.map(Arc::as_ptr), "{name:?}");
+            assert_eq!(found(&table, name), expected, "{name:?}");
         }
+    }
+
+    #[test]
+    fn what_is_taken_out_leaves_its_names_to_others_and_the_rest_as_it_was() {
+        let (mut table, _) = table(&[(&["a.test", "*.b.test"], true), (&["c.test"], false)]);
+        let before = table.clone();
+        let kept = table.find(Some("c.test")).unwrap().config.clone();
+        table.remove("0");
+        let mut problems = Vec::new();
+        table.insert(&ssl("2", &["*.b.test"], false), &Tickets::default(), &mut |problem| {
+            problems.push(problem)
+        });
+        assert_eq!(problems, []);
+        let names = [Some("a.test"), Some("x.b.test"), Some("c.test"), None];
+        assert_eq!(names.map(|name| found(&table, name)), [None, Some("2"), Some("1"), None]);
+        assert_eq!(names.map(|name| found(&before, name)), [Some("0"), Some("0"), Some("1"), Some("0")]);
+        assert!(Arc::ptr_eq(&table.find(Some("c.test")).unwrap().config, &kept));
     }
 
     #[test]
@@ -261,34 +272,9 @@ mod tests {
         assert_eq!(
             told,
             [
-                "/1/snis: there are two default certificates",
-                "/1/snis: another of the ssls has the server name \"A.test\"",
+                "/snis: there are two default certificates",
+                "/snis: another of the ssls has the server name \"A.test\"",
             ]
         );
-    }
-
-    fn ssl(cert: &str, key: &str, protocol: &str) -> Ssl {
-        let pair = json!({"cert": cert, "key": key});
-        let ssl = json!({"id": "s", "snis": ["a.test"], "certificates": [pair], "protocols": [protocol]});
-        serde_json::from_value(ssl).unwrap()
-    }
-
-    #[test]
-    fn a_swap_builds_only_the_certificates_that_have_changed() {
-        let (known, tickets) = (TlsEntries::default(), Tickets::default());
-        let made = || rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
-        let (old, new) = (made(), made());
-        let entry = |pair: &rcgen::CertifiedKey<rcgen::KeyPair>, protocol: &str| {
-            let ssls = [ssl(&pair.cert.pem(), &pair.signing_key.serialize_pem(), protocol)];
-            let table = TlsTable::build(&ssls, &known, &tickets, &mut |problem| panic!("{problem:?}"));
-            table.exact.get("a.test").unwrap().clone()
-        };
-        let first = entry(&old, "TLSv1.3");
-        assert!(Arc::ptr_eq(&first, &entry(&old, "TLSv1.3")));
-        assert!(!Arc::ptr_eq(&first, &entry(&old, "TLSv1.2")));
-        assert!(!Arc::ptr_eq(&first, &entry(&new, "TLSv1.3")));
-        drop(first);
-        entry(&new, "TLSv1.3");
-        assert_eq!(known.0.lock().unwrap().values().filter(|entry| entry.strong_count() > 0).count(), 0);
     }
 }
