@@ -7,40 +7,40 @@ wrong the last good one goes on, and the problems are logged (logger `toolway.ga
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-import os
-import queue
-import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import weakref
+import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import watchfiles
 
 from toolway import _engine
-from toolway.compile import Compiled, Running, json_text
+from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory, warn_of_few_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
-    from types import FrameType
 
+    from toolway.apps.model import AppView
+    from toolway.config import Configuration
     from toolway.openapi.model import Document
 
 
 logger = logging.getLogger("toolway.gateway")
 
-DRAIN_SECONDS = 30.0
 _WATCH_STEP_MS = 50
 _WATCH_LOOK_MS = 500
-_FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics", "control", "access_log")
 
 
-class Gateway:
+class Gateway(Running):
     """One gateway process on one configuration file. Start it once; then it follows the file until it is
     stopped.
     """
@@ -55,16 +55,24 @@ class Gateway:
         """Nothing is read yet. `connect_to` sends connections for `host:port` elsewhere, as curl's
         --connect-to.
         """
+        super().__init__(drain_seconds)
         self._path = path
         self._connect_to = dict(connect_to or {})
-        self._drain_seconds = drain_seconds
         self._reader = Reader(json.loads(_engine.plugin_schemas()))
         self._lock = threading.Lock()
-        self._engine: _engine.Engine | None = None
-        self._running = Running({})
-        self._started_with: dict[str, Any] = {}
+        self._read = b""
+        self._applied = b""
+        self._served = b""
+        self._configuration: weakref.ref[Configuration] | None = None
+        self._revision = 0
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
+
+    @staticmethod
+    def read(path: Path) -> Configuration:
+        """The configuration in a file, not compiled. Raises ConfigurationError."""
+        reader = Gateway(path)._reader
+        return reader.configuration(path, reader.content(path))
 
     @staticmethod
     def compile(path: Path, *, connect_to: Mapping[str, str] | None = None) -> Compiled:
@@ -94,12 +102,13 @@ class Gateway:
         if not access_log:
             silent = {**compiled.document["gateway"], "access_log": None}
             compiled = replace(compiled, document={**compiled.document, "gateway": silent})
+        text = compiled.text()
         try:
-            self._engine = _engine.Engine(compiled.text())
+            self._engine = _engine.Engine(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._running = Running(compiled.document)
         self._started_with = dict(compiled.document["gateway"])
+        self._serves(text)
         return compiled
 
     def start(self, *, watch: bool = True, beside: bool = False) -> Compiled:
@@ -109,46 +118,48 @@ class Gateway:
         Raises ConfigurationError, and OSError where an address cannot be had; nothing is served then.
         """
         compiled = self.build()
-        self._built.start(beside=beside)
-        if watch:
-            self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
-            self._watcher.start()
+        self.listen(watch=watch, beside=beside)
         return compiled
 
-    @property
-    def listen_addresses(self) -> list[str]:
-        """The bound addresses, `host:port`, in the order of the configuration."""
-        return self._built.listen_addresses()
+    def listen(self, *, watch: bool = True, beside: bool = False) -> None:
+        """The second half of `start`, for one that was built. Raises OSError."""
+        self._built.start(beside=beside)
+        warn_of_few_files()
+        if watch:
+            self._reader.managed.start(self.reload)
+            self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
+            self._watcher.start()
 
     @property
-    def tls_listen_addresses(self) -> list[str]:
-        """The bound addresses of TLS listeners, in the order of the configuration."""
-        return self._built.tls_listen_addresses()
-
-    @property
-    def metrics_address(self) -> str | None:
-        """The bound address of the metrics, where there is one."""
-        return self._built.metrics_address()
-
-    @property
-    def control_address(self) -> str | None:
-        """The bound address of the control listener, where there is one."""
-        return self._built.control_address()
-
-    def call(
-        self,
-        app: str,
-        tool: str,
-        arguments: Mapping[str, Any],
-        headers: Iterable[tuple[str, str]] | Mapping[str, str] = (),
-    ) -> dict[str, Any]:
-        """Calls a tool as a model would: the result object of MCP's tools/call.
-
-        Raises KeyError for an unknown app or tool.
+    def configuration(self) -> Configuration:
+        """The configuration that is served: read anew from what the file held then, unless somebody has it
+        still, since it may take many times the memory of what the engine has.
         """
-        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
-        result: dict[str, Any] = json.loads(self._built.call(app, tool, json.dumps(dict(arguments)), pairs))
-        return result
+        if not self._served:
+            raise RuntimeError("the gateway was not built")
+        with self._lock:
+            found = self._configuration() if self._configuration is not None else None
+            if found is None:
+                content = zlib.decompress(self._served)
+                found = self._reader.configuration(self._path, content)
+                self._configuration = weakref.ref(found)
+            return found
+
+    @property
+    def revision(self) -> int:
+        """How many configurations have been served, this one included."""
+        return self._revision
+
+    @property
+    def plugin_schemas(self) -> Mapping[str, Any]:
+        """As the engine tells them: name -> {"priority", "schema"}."""
+        return self._reader.plugin_schemas
+
+    def view(self, app: str) -> AppView | None:
+        """An app as it is shown to clients; none where there is none."""
+        with self._lock:
+            views = self._compiled(zlib.decompress(self._served)).apps
+        return next((view for view in views if view.id == app), None)
 
     def reload(self) -> bool:
         """Applies the file as it is now. Whether it is in force; if not, the problems were logged."""
@@ -156,23 +167,22 @@ class Gateway:
             engine = self._built
             try:
                 compiled = self._compiled()
-                self._apply(engine, compiled)
+                text = compiled.text()
+                if _digest(text) != self._applied:
+                    self._apply(engine, compiled, text)
+                else:
+                    self._serves(text)
+                del compiled, text
             except ConfigurationError as error:
                 logger.error("the configuration was not reloaded; the last good one goes on")  # noqa: TRY400
                 _log(logging.ERROR, error.problems)
                 return False
+            give_back_memory()
             return True
 
-    def reopen_logs(self) -> None:
-        """Opens the access log's file anew, after it was moved away. Where it cannot be, that is logged."""
-        if self._started_with["access_log"] in (None, "stdout"):
-            return
-        try:
-            self._built.reopen_logs()
-        except OSError as error:
-            logger.error("the access log was not opened anew; the old file is written on: %s", error)  # noqa: TRY400
-        else:
-            logger.info("access log opened anew")
+    def forget(self) -> None:
+        """Makes the next reload read every document anew, those behind URLs too."""
+        self._reader.forget_documents()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
@@ -182,45 +192,15 @@ class Gateway:
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
-        return self._built.drain(self._drain_seconds if timeout is None else timeout)
+        self._reader.managed.close()
+        return super().stop(timeout)
 
-    def run_until_signal(self, ready: Callable[[], None] | None = None) -> int:
-        """Waits for SIGTERM or SIGINT, then drains: the exit code 0. Main thread only.
-
-        SIGHUP opens the access log anew and reloads. `ready` is called once signals are taken, so that
-        whoever it tells may stop the gateway at once.
-        """
-        received: queue.SimpleQueue[int] = queue.SimpleQueue()
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            received.put(number)
-
-        numbers = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in numbers}
-        try:
-            if ready is not None:
-                ready()
-            while received.get() == signal.SIGHUP:
-                logger.info("reload asked for by SIGHUP")
-                self.reopen_logs()
-                self._reader.forget_documents()
-                self.reload()
-            logger.info("draining for at most %g seconds", self._drain_seconds)
-            if not self.stop():
-                logger.warning("some exchanges did not end in time and were cut off")
-        finally:
-            for number, former in before.items():
-                signal.signal(number, former)
-        return 0
-
-    @property
-    def _built(self) -> _engine.Engine:
-        if self._engine is None:
-            raise RuntimeError("the gateway was not built")
-        return self._engine
-
-    def _compiled(self) -> Compiled:
-        configuration = self._reader.configuration(self._path)
+    def _compiled(self, content: bytes | None = None) -> Compiled:
+        """What the file compiles to, or `content` that was read of it before."""
+        if content is None:
+            content = self._reader.content(self._path)
+            self._read = zlib.compress(content, 1)
+        configuration = self._reader.configuration(self._path, content)
         problems: list[Problem] = []
         documents: dict[str, Document] = {}
         logos: dict[str, bytes] = {}
@@ -235,31 +215,27 @@ class Gateway:
         if problems:
             raise ConfigurationError(problems)
         return compile_configuration(
-            configuration, documents, logos=logos, connect_to=self._connect_to, cores=_cores()
+            configuration, documents, logos=logos, connect_to=self._connect_to, cores=cores()
         )
 
-    def _apply(self, engine: _engine.Engine, compiled: Compiled) -> None:
-        delta = self._running.delta(compiled.document)
-        if not delta:
-            return
-        try:
-            engine.commit(engine.prepare(json_text(delta)))
-            self._running.follow(compiled.document, delta)
-        except _engine.EngineError:
-            # The whole is refused for the same, and its problems have their places in the file.
-            self._apply_whole(engine, compiled)
-        logger.info("configuration reloaded")
-        _log(logging.WARNING, compiled.warnings)
-        for name in _FIXED_UNTIL_RESTART:
-            if compiled.document["gateway"].get(name) != self._started_with.get(name):
-                logger.warning("gateway.%s has changed, which takes a restart", name)
+    def _serves(self, text: str) -> None:
+        """Notes what is served from now on."""
+        self._configuration = None
+        self._served = self._read
+        digest = _digest(text)
+        if digest != self._applied:
+            self._revision += 1
+        self._applied = digest
 
-    def _apply_whole(self, engine: _engine.Engine, compiled: Compiled) -> None:
+    def _apply(self, engine: _engine.Engine, compiled: Compiled, text: str) -> None:
         try:
-            engine.apply(compiled.text())
+            engine.apply(text)
         except _engine.EngineError as error:
             raise ConfigurationError(compiled.problems_of(error.problems)) from error
-        self._running = Running(compiled.document)
+        self._serves(text)
+        logger.info("configuration reloaded")
+        _log(logging.WARNING, compiled.warnings)
+        self._tell_fixed(compiled.document["gateway"])
 
     def _watch(self) -> None:
         """Reloads when a file that was read has changed, until the gateway stops.
@@ -302,8 +278,8 @@ class Gateway:
             return self._reader.has_changed()
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
 
 
 def _log(level: int, problems: Iterable[Problem]) -> None:

@@ -6,16 +6,20 @@ and applies nothing.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolway import openapi
 from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
+from toolway.config.source import read_file
 from toolway.problem import ConfigurationError, Problem
+from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,6 +36,31 @@ Stamp = tuple[int, int, int] | None
 """What tells one version of a file from the next: time of change in ns, size, inode; none: no such file."""
 
 
+def read_logo(path: Path) -> bytes:
+    """The PNG, JPEG or SVG image in a file. Raises OSError, and ValueError for anything else."""
+    with path.open("rb") as file:
+        return _checked_logo(file.read(_MAXIMUM_LOGO_BYTES + 1))
+
+
+def logo_of_url(url: str) -> bytes:
+    """The image in a data URL (RFC 2397) in base64. Raises ValueError for anything else."""
+    head, comma, content = url.partition(",")
+    if not comma or not head.endswith(";base64"):
+        raise ValueError("it is not a data URL in base64")
+    try:
+        return _checked_logo(base64.b64decode(content, validate=True))
+    except binascii.Error as error:
+        raise ValueError("it is not base64") from error
+
+
+def _checked_logo(image: bytes) -> bytes:
+    if len(image) > _MAXIMUM_LOGO_BYTES:
+        raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
+    if image_type(image) is None:
+        raise ValueError("it is not a PNG, JPEG or SVG image")
+    return image
+
+
 def _stamp(path: Path) -> Stamp:
     try:
         status = path.stat()
@@ -46,13 +75,21 @@ class Reader:
 
     plugin_schemas: Mapping[str, Any]
     """As the engine tells them: plugin name -> {"priority", "schema"}."""
+    managed: ManagedSecrets = field(default_factory=ManagedSecrets)
+    """What secret managers have told."""
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
-    def configuration(self, path: Path) -> Configuration:
-        """The configuration in the file `path`. Raises ConfigurationError."""
+    def content(self, path: Path) -> bytes:
+        """What the file `path` holds. Raises ConfigurationError."""
         self._note(path)
-        configuration = parse(load(path), plugin_schemas=self.plugin_schemas)
+        return read_file(path)
+
+    def configuration(self, path: Path, content: bytes) -> Configuration:
+        """The configuration in the file `path`, which holds `content`. Raises ConfigurationError."""
+        source = replace(load(path, content=content), managed=self.managed)
+        configuration = parse(source, plugin_schemas=self.plugin_schemas)
+        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
         for file in configuration.files:
             self._note(file)
         return configuration
@@ -116,15 +153,11 @@ class Reader:
         return bool(changed)
 
     def _logo(self, app: App, folder: Path) -> bytes:
+        if (app.logo or "").startswith("data:"):
+            return logo_of_url(app.logo or "")
         path = folder / (app.logo or "")
         self._note(path)
-        with path.open("rb") as file:
-            image = file.read(_MAXIMUM_LOGO_BYTES + 1)
-        if len(image) > _MAXIMUM_LOGO_BYTES:
-            raise ValueError(f"it has more than {_MAXIMUM_LOGO_BYTES:,} bytes")
-        if image_type(image) is None:
-            raise ValueError("it is not a PNG, JPEG or SVG image")
-        return image
+        return read_logo(path)
 
     def _key(self, api: Api, folder: Path) -> str | None:
         """What a document is kept by; none for one that leads to other files, whose changes it would hide."""

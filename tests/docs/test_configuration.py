@@ -9,10 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from toolway.config.apisix import SECTIONS
+from toolway.config.kinds import KINDS
 from toolway.config.models import (
     Api,
     App,
     Consumer,
+    ConsumerGroup,
     GatewaySettings,
     GatewayTls,
     GlobalRule,
@@ -21,8 +23,10 @@ from toolway.config.models import (
     OperationSettings,
     OperationTool,
     PluginConfig,
+    PluginMetadata,
     Resource,
     Route,
+    SecretManager,
     Service,
     Ssl,
     SslClient,
@@ -41,7 +45,7 @@ from toolway.config.models.checks import (
     PassiveUnhealthy,
 )
 from toolway.config.models.consumer import Credential, KeyAuthCredential
-from toolway.config.models.gateway import Dns, Limits, PathRules
+from toolway.config.models.gateway import Admin, AdminKey, AdminTls, Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -53,6 +57,9 @@ PAGE = DOCS / "configuration.md"
 
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
+    Admin: "admin",
+    AdminKey: "keys of the Admin API",
+    AdminTls: "TLS of the Admin API",
     GatewayTls: "TLS at the listeners",
     Dns: "dns",
     Limits: "limits",
@@ -80,6 +87,9 @@ TABLES: Mapping[type[Model], str] = {
     UpstreamTls: "tls",
     InlineUpstream: "An upstream inside another resource",
     PluginConfig: "plugin_configs",
+    ConsumerGroup: "consumer_groups",
+    PluginMetadata: "plugin_metadata",
+    SecretManager: "Secrets of a manager",
     GlobalRule: "global_rules",
     Ssl: "ssls",
     SslClient: "client of ssls",
@@ -159,15 +169,14 @@ def test_each_kind_of_auth_has_its_table() -> None:
 
 
 def test_no_model_is_left_out() -> None:
-    roots = (GatewaySettings, Api, App, Consumer, Route, Service, Ssl, Upstream, PluginConfig, GlobalRule)
+    roots = (GatewaySettings, *(kind.entry for kind in KINDS.values()))
     reached = {model for root in roots for model in models_below(root)}
     assert reached <= set(TABLES) | set(AUTHS.values())
 
 
 def test_every_section_is_listed() -> None:
-    from toolway.config.parse import _SECTIONS
-
-    assert {row.key for row in rows(section(PAGE, "The sections"))} == {*_SECTIONS, "gateway"}
+    sections = {kind.section for kind in KINDS.values() if kind.section}
+    assert {row.key for row in rows(section(PAGE, "The sections"))} == {*sections, "gateway"}
 
 
 def test_what_is_not_supported_yet_is_listed() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 READY = "toolway: listening on "
 METRICS = "toolway: metrics on "
 CONTROL = "toolway: control on "
+ADMIN = "toolway: admin on "
 RELOADED = "configuration reloaded"
 REFUSED = "the last good one goes on"
 PATIENCE_SECONDS = 30.0
@@ -107,6 +108,7 @@ class Gateway:
     origin: str
     metrics_origin: str | None
     control_origin: str | None
+    admin_origin: str | None
     http: httpx.Client
     """A client whose base URL is the origin."""
 
@@ -199,10 +201,10 @@ def serving(path: Path, *arguments: str, environment: Mapping[str, str] | None =
     try:
         # The line may name several addresses; the first is enough for a client.
         address = said.wait_for(READY).removeprefix(READY).split(", ")[0]
-        metrics, control = (_origin(said, prefix) for prefix in (METRICS, CONTROL))
+        metrics, control, admin = (_origin(said, prefix) for prefix in (METRICS, CONTROL, ADMIN))
         origin = f"http://{address}"
         with httpx.Client(base_url=origin, trust_env=False, timeout=PATIENCE_SECONDS) as client:
-            yield Gateway(process, path, said, access_log, origin, metrics, control, client)
+            yield Gateway(process, path, said, access_log, origin, metrics, control, admin, client)
         process.terminate()
         assert process.wait(PATIENCE_SECONDS) == 0, said.all()
         assert not [line for line in said.all() if "Traceback" in line or "panicked" in line], said.all()

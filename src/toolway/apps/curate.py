@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 EXCLUDE = "!"
 
@@ -45,6 +45,15 @@ def select(patterns: Sequence[str], available: Mapping[str, Sequence[str]]) -> l
         if chosen:
             selected.append((api_id, operation_id))
     return selected
+
+
+def may_select(patterns: Iterable[str], api_id: str) -> bool:
+    """Whether any of `patterns` speaks of operations of this api, to take them in or out."""
+    return any(
+        fnmatchcase(api_id, pattern.removeprefix(EXCLUDE).partition(":")[0])
+        for pattern in patterns
+        if ":" in pattern
+    )
 
 
 def unmatched(patterns: Sequence[str], available: Mapping[str, Sequence[str]]) -> list[Unmatched]:

@@ -1,7 +1,7 @@
 """The command line: a file per command, each of which reads its arguments, calls one thing and prints.
 
 `main` is the outermost edge of every run. No stack trace passes it unless TOOLWAY_DEBUG=1 is set. Statuses:
-0 well, 1 failed, 2 bad usage or configuration.
+0 well, 1 failed, 2 bad usage or configuration, 3 a plan with changes.
 """
 
 from __future__ import annotations
@@ -11,16 +11,20 @@ import sys
 
 import typer
 
+from toolway.cli.apply import apply
 from toolway.cli.call import call
 from toolway.cli.check import check
 from toolway.cli.compile import compile_configuration
 from toolway.cli.demo import demo
+from toolway.cli.dump import dump
 from toolway.cli.export import export
 from toolway.cli.failure import Failure
 from toolway.cli.import_api import import_api
 from toolway.cli.init import init
 from toolway.cli.output import errors, print_problems
+from toolway.cli.plan import plan
 from toolway.cli.serve import serve
+from toolway.cli.store import store
 from toolway.cli.version import print_version
 from toolway.problem import ConfigurationError
 
@@ -40,7 +44,11 @@ application.command("compile")(compile_configuration)
 application.command("serve")(serve)
 application.command("call")(call)
 application.command("export")(export)
+application.command("dump")(dump)
+application.command("plan")(plan)
+application.command("apply")(apply)
 application.command("demo")(demo)
+application.add_typer(store, name="store")
 
 
 def run(arguments: list[str]) -> int:

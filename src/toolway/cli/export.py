@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolway.apps.actions import actions_document, dump_yaml
-from toolway.apps.functions import openai_tools
-from toolway.apps.manifest import manifest
-from toolway.apps.tools import mcp_tools
+from toolway.apps.formats import exported
 from toolway.cli.failure import Misuse
 from toolway.cli.output import DEFAULT_FILE, ConfigurationFile, OutputFormat, print_json, print_text
 from toolway.gateway import Gateway
@@ -42,16 +40,10 @@ def export(
 ) -> None:
     """Print an app as clients get it: manifest, document for GPT Actions, MCP tools, function tools."""
     view = _chosen(Gateway.check(file).apps, app)
-    if export_format is ExportFormat.manifest:
-        print_json(manifest(view))
-    elif export_format is ExportFormat.mcp_tools:
-        print_json([tool["definition"] for tool in mcp_tools(view)])
-    elif export_format is ExportFormat.openai_tools:
-        print_json(openai_tools(view))
-    elif output is OutputFormat.json:
-        print_json(actions_document(view))
-    else:
+    if export_format is ExportFormat.openapi and output is OutputFormat.text:
         print_text(dump_yaml(actions_document(view)))
+    else:
+        print_json(exported(view, export_format))
 
 
 def _chosen(apps: tuple[AppView, ...], wanted: str | None) -> AppView:

@@ -8,6 +8,5 @@ from __future__ import annotations
 
 from toolway.compile.compiled import Compiled
 from toolway.compile.compiling import compile  # noqa: A004  # The word of the design for this step.
-from toolway.compile.delta import Running, json_text
 
-__all__ = ["Compiled", "Running", "compile", "json_text"]
+__all__ = ["Compiled", "compile"]

@@ -4,10 +4,10 @@ file.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolway.compile.delta import json_text
 from toolway.config.secret import redact, reveal
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Compiled:
 
     def text(self) -> str:
         """The snapshot as the JSON text that `Engine` takes."""
-        return json_text(self.document)
+        return json.dumps(self.snapshot, separators=(",", ":"), ensure_ascii=False)
 
     def problems_of(self, refused: Iterable[tuple[str, str]]) -> list[Problem]:
         """What the engine said, as (snapshot pointer, message), told at the places in the source."""

@@ -19,14 +19,14 @@ from toolway.compile.routes import add_routes
 from toolway.compile.ssls import add_ssls
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
-from toolway.config.models.gateway import Limits
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from toolway.apps.model import AppView
     from toolway.config import Configuration
+    from toolway.config.models.gateway import Limits
     from toolway.openapi.model import Document
 
 VERSION = 1
@@ -40,25 +40,32 @@ def compile(  # noqa: A001  # The word of the design for this step.
     logos: Mapping[str, bytes] | None = None,
     connect_to: Mapping[str, str] | None = None,
     cores: int = 1,
+    only: Collection[str] | None = None,
+    main_app: str | None = None,
 ) -> Compiled:
     """Compiles `configuration`.
 
     `documents` holds the document of each api by its id, and `logos` the image of each app that has one of
     its own. `connect_to` maps `host:port` of nodes to where connections go instead, as curl's --connect-to
-    does. `cores` is the number of workers where none is configured. Raises ConfigurationError with all
-    problems, in the order of the file.
+    does. `cores` is the number of workers where none is configured. `only` are the pointers of the resources
+    whose entries are wanted, for a configuration that is a part of a larger one; `main_app` is then the first
+    app of the whole. Raises ConfigurationError with all problems, in the order of the file.
     """
-    draft = Draft(configuration)
+    if main_app is None and configuration.apps:
+        main_app = configuration.apps[0].id
+    draft = Draft(configuration, main_app, only)
     add_ssls(draft)
     upstreams = Upstreams(draft, connect_to or {})
     for upstream in configuration.upstreams.values():
         upstreams.add(upstream.id, upstream, upstream.pointer)
     add_routes(draft, upstreams)
     for api in configuration.apis:
-        if api.id in documents:
+        if api.id in documents and draft.wants(api.pointer):
             add_api(draft, upstreams, api, documents[api.id])
     views: list[AppView] = []
     for app in configuration.apps:
+        if not draft.wants(app.pointer):
+            continue
         view = view_of(draft, app, documents)
         views.append(view)
         add_app(draft, app, view, (logos or {}).get(app.id))
@@ -82,9 +89,9 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "head_timeout_ms": round(limits.head_timeout * 1000),
         "mcp_body_bytes": limits.mcp_body_bytes,
     }
-    found |= limits.model_dump(include={"uri_bytes", "body_bytes", "match_body_bytes"}, exclude_defaults=True)
-    if limits.body_timeout != Limits.model_fields["body_timeout"].default:
-        found["body_timeout_ms"] = round(limits.body_timeout * 1000)
+    for name, value in limits.model_dump(exclude={"head_timeout"}, exclude_defaults=True).items():
+        is_time = name.endswith("_timeout")
+        found[f"{name}_ms" if is_time else name] = round(value * 1000) if is_time else value
     return found
 
 

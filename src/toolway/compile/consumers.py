@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from toolway.compile.precedence import merged
@@ -16,7 +15,11 @@ def add_consumers(draft: Draft) -> None:
     """Adds the configuration's consumers with their credentials."""
     for consumer in draft.configuration.consumers:
         own = {name: settings for name, settings in consumer.plugins.items() if name not in CREDENTIALS}
-        found = merged([(own, f"{consumer.pointer}/plugins")])
+        layers = [(own, f"{consumer.pointer}/plugins")]
+        group = draft.configuration.consumer_groups.get(consumer.group_id or "")
+        if group is not None:
+            layers.insert(0, (group.plugins, f"{group.pointer}/plugins"))
+        found = merged(layers)
         entry = {
             "username": consumer.username,
             "group": consumer.group_id,
@@ -37,8 +40,7 @@ def _disabled(consumer: Consumer, proof: Proof) -> bool:
 
 
 def _credential(proof: Proof) -> dict[str, object]:
-    digest = hashlib.sha256(proof.config.key.reveal().encode()).hexdigest()
-    return {"id": proof.id, "plugin": proof.plugin, "config": {"key_sha256": digest}}
+    return {"id": proof.id, "plugin": proof.plugin, "config": {"key_sha256": proof.config.digest()}}
 
 
 def add_global_rules(draft: Draft) -> None:

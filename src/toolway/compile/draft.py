@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from toolway.config import Configuration
     from toolway.problem import Problem
@@ -21,6 +21,10 @@ class Draft:
     """Filled by the modules of this package in turn."""
 
     configuration: Configuration
+    main_app: str | None = None
+    """The app that is also at hosts which no app names."""
+    only: Collection[str] | None = None
+    """Pointers of the resources whose entries are kept; none: those of all."""
     ssls: list[dict[str, Any]] = field(default_factory=list)
     upstreams: list[dict[str, Any]] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
@@ -31,6 +35,10 @@ class Draft:
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
 
+    def wants(self, pointer: str) -> bool:
+        """Whether entries are kept that are made from the resource at `pointer`, or from a part of it."""
+        return self.only is None or "/".join(pointer.split("/", 3)[:3]) in self.only
+
     def add(
         self,
         section: Section,
@@ -39,11 +47,13 @@ class Draft:
         origins: Mapping[str, str] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> None:
-        """Adds `entry`, made from the resource at `pointer`.
+        """Adds `entry`, made from the resource at `pointer`, where that is wanted.
 
         `origins` are the pointers of its plugins by name; `fields` those of what has another name in the
         source, by pointer into the entry.
         """
+        if not self.wants(pointer):
+            return
         entries: list[dict[str, Any]] = getattr(self, section)
         here = f"/{section}/{len(entries)}"
         self.places[here] = pointer

@@ -70,7 +70,7 @@ def add_app(draft: Draft, app: App, view: AppView, image: bytes | None) -> None:
 
 def _copies(draft: Draft, app: App) -> Iterator[tuple[str, str, list[str]]]:
     """Where the app is: the end of the routes' ids, the prefix of their paths, their hosts."""
-    if app is draft.configuration.apps[0]:
+    if app.id == draft.main_app:
         yield "", "", []
     if hosts := hosts_of(app):
         yield ":host", "", hosts

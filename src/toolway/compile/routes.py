@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from toolway.compile.precedence import Merged, merged
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from toolway.compile.draft import Draft
     from toolway.compile.upstreams import Upstreams
     from toolway.config.models import Plugins, Route, Service
+
+_MISSING = '{"error_msg":"missing upstream configuration in Route or Service"}\n'
 
 
 def add_routes(draft: Draft, upstreams: Upstreams) -> None:
@@ -45,9 +47,7 @@ def _add_route(draft: Draft, upstreams: Upstreams, route: Route) -> None:
             "operation": None,
             **({"websocket": True} if websocket else {}),
             "plugins": found.plugins,
-            "target": {
-                "upstream": {"id": _upstream(upstreams, route, service), "strip_prefix": "", "add_prefix": ""}
-            },
+            "target": _target(_upstream(upstreams, route, service)),
         },
         route.pointer,
         found.origins,
@@ -87,18 +87,21 @@ def _plugins(draft: Draft, route: Route, service: Service | None) -> Merged:
     return merged(layers)
 
 
-def _upstream(upstreams: Upstreams, route: Route, service: Service | None) -> str:
+def _target(upstream: str | None) -> dict[str, Any]:
+    if upstream is not None:
+        return {"upstream": {"id": upstream, "strip_prefix": "", "add_prefix": ""}}
+    # The plugins are there to answer; this is for requests that they let through.
+    return {"static": {"status": 503, "headers": {"content-type": "application/json"}, "body": _MISSING}}
+
+
+def _upstream(upstreams: Upstreams, route: Route, service: Service | None) -> str | None:
     own = f"route:{route.id}"
+    original = route.upstream_id or (service.upstream_id if service else None)
     if route.upstream is not None:
         upstreams.add(own, route.upstream, f"{route.pointer}/upstream")
         original = own
-    elif route.upstream_id is not None:
-        original = route.upstream_id
-    elif service is not None and service.upstream is not None:
+    elif route.upstream_id is None and service is not None and service.upstream is not None:
         original = f"service:{service.id}"
-    else:
-        # `parse` made sure that one of them names an upstream.
-        original = (service.upstream_id if service else None) or ""
-    if route.timeout is None:
+    if route.timeout is None or original is None:
         return original
     return upstreams.add_with_timeout(own, original, route.timeout, route.pointer)

@@ -101,14 +101,13 @@ class Upstreams:
 
     def _put(self, definition: dict[str, Any], pointer: str) -> str:
         identifier: str = definition["id"]
-        self._added[identifier] = definition
-        index = next(
-            (at for at, known in enumerate(self._draft.upstreams) if known["id"] == identifier), None
-        )
-        if index is None:
+        known = self._added.get(identifier)
+        if known is None:
+            self._added[identifier] = definition
             self._draft.add("upstreams", definition, pointer)
         else:
-            self._draft.upstreams[index] = definition
+            known.clear()
+            known.update(definition)
         return identifier
 
     def _tls(self, settings: UpstreamTls) -> dict[str, Any]:
@@ -120,7 +119,7 @@ class Upstreams:
             cert, key = ssl.cert, ssl.key
         if cert is not None and key is not None:
             found["certificate"] = {"cert": cert, "key": key}
-        return found
+        return {**found, "http2": True} if settings.http2 else found
 
     def _node(self, host: str, port: int, weight: int, priority: int) -> dict[str, Any]:
         instead = self._connect_to.get(f"{host}:{port}")

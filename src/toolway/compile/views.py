@@ -37,7 +37,7 @@ def view_of(draft: Draft, app: App, documents: Mapping[str, Document]) -> AppVie
     shown = list({id(selected.document): selected.document for selected in operations}.values())
     title = app.name_for_human or (shown[0].title if len(shown) == 1 else "") or app.name or app.id
     text = _description(shown) or f"{title}."
-    is_reached = app is draft.configuration.apps[0] or bool(hosts_of(app))
+    is_reached = app.id == draft.main_app or bool(hosts_of(app))
     base_url = app.base_url or _base_url(draft, app)
     view = AppView(
         id=app.id,

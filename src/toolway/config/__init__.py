@@ -10,7 +10,8 @@ from __future__ import annotations
 from toolway.config.configuration import Configuration
 from toolway.config.errors import CODES
 from toolway.config.parse import parse
+from toolway.config.plugins import PluginSchemas
 from toolway.config.secret import Secret
 from toolway.config.source import Place, Source, load
 
-__all__ = ["CODES", "Configuration", "Place", "Secret", "Source", "load", "parse"]
+__all__ = ["CODES", "Configuration", "Place", "PluginSchemas", "Secret", "Source", "load", "parse"]

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 SECTIONS = frozenset(
     {
-        "consumer_groups",
         "credentials",
-        "plugin_metadata",
         "plugins",
         "protos",
-        "secrets",
         "stream_routes",
     }
 )

@@ -13,10 +13,13 @@ from toolway.config.models import (
     Api,
     App,
     Consumer,
+    ConsumerGroup,
     GatewaySettings,
     GlobalRule,
     PluginConfig,
+    PluginMetadata,
     Route,
+    SecretManager,
     Service,
     Ssl,
     Upstream,
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from toolway.config.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Configuration:
     """All resources, in the order of the file; those that others refer to by id."""
 
@@ -37,11 +40,14 @@ class Configuration:
     upstreams: dict[str, Upstream] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
     plugin_configs: dict[str, PluginConfig] = field(default_factory=dict)
+    consumer_groups: dict[str, ConsumerGroup] = field(default_factory=dict)
     routes: tuple[Route, ...] = ()
     consumers: tuple[Consumer, ...] = ()
     global_rules: tuple[GlobalRule, ...] = ()
     apis: tuple[Api, ...] = ()
     apps: tuple[App, ...] = ()
     ssls: dict[str, Ssl] = field(default_factory=dict)
+    secrets: dict[str, SecretManager] = field(default_factory=dict)
+    plugin_metadata: dict[str, PluginMetadata] = field(default_factory=dict)
     files: frozenset[Path] = frozenset()
     """Files that secrets were read from."""

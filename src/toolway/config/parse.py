@@ -6,8 +6,6 @@ First each resource is checked on its own by its model, then its plugins, then w
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,26 +14,29 @@ from pydantic import ValidationError
 from toolway.config.apisix import SECTIONS as APISIX_SECTIONS
 from toolway.config.configuration import Configuration
 from toolway.config.errors import near
+from toolway.config.identity import identifier_of
+from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
-    App,
     Consumer,
+    ConsumerGroup,
     GatewaySettings,
     GlobalRule,
     Identified,
     Model,
     PluginConfig,
+    PluginMetadata,
     Proof,
     Resource,
     Route,
+    SecretManager,
     Service,
     Ssl,
-    Upstream,
 )
-from toolway.config.plugins import PluginChecker
+from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
-from toolway.config.secret import Secret, SecretMissingError, SecretResolver, redact
+from toolway.config.secret import Secret, SecretMissingError, SecretResolver, is_reference
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, problems_of
 from toolway.config.tls import check_tls
@@ -45,28 +46,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SECTIONS: Mapping[str, type[Resource]] = {
-    "ssls": Ssl,
-    "upstreams": Upstream,
-    "services": Service,
-    "plugin_configs": PluginConfig,
-    "routes": Route,
-    "consumers": Consumer,
-    "global_rules": GlobalRule,
-    "apis": Api,
-    "apps": App,
+    kind.section: kind.entry for kind in KINDS.values() if kind.section
 }
 _PEM = ("cert", "key", "client_ca")
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
 
-def parse(source: Source, *, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> Configuration:
+def parse(
+    source: Source,
+    *,
+    plugin_schemas: Mapping[str, Mapping[str, Any]],
+    gateway: GatewaySettings | None = None,
+) -> Configuration:
     """Checks `source`; `plugin_schemas` is what the engine's `plugin_schemas()` says, decoded.
 
-    Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
+    `PluginSchemas` are for one who parses often. `gateway` are settings that hold in place of a section of
+    that name.
+
+    Reads the secrets that are referred to. Raises ConfigurationError with every problem, in the order of the
     file.
     """
-    parser = _Parser(source, plugin_schemas)
+    parser = _Parser(source, plugin_schemas, gateway)
     configuration = parser.configuration()
     if parser.problems:
         raise ConfigurationError(_in_order(parser.problems))
@@ -78,16 +79,30 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
+def _may_hide(value: Any) -> bool:
+    """Whether references to secrets may be in a value; most have none, and there may be very many."""
+    return value.startswith("$") if isinstance(value, str) else isinstance(value, (dict, list))
+
+
 def _of_file(value: Any) -> Any:
-    is_path = isinstance(value, str) and value and not value.startswith(("-----", "$env://", "$file://"))
-    return f"$file://{value}" if is_path else value
+    if not isinstance(value, str) or not value or value.startswith("-----") or is_reference(value):
+        return value
+    return f"$file://{value}"
 
 
 class _Parser:
-    def __init__(self, source: Source, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plugin_schemas: Mapping[str, Mapping[str, Any]],
+        gateway: GatewaySettings | None,
+    ) -> None:
         self._source = source
+        self._given = gateway
+        if not isinstance(plugin_schemas, PluginSchemas):
+            plugin_schemas = PluginSchemas(plugin_schemas)
         self._plugins = PluginChecker(source, plugin_schemas)
-        self._secrets = SecretResolver(source.environment, source.folder)
+        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined, source.managed)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
         self._silent = {problem.pointer for problem in source.problems}
@@ -98,25 +113,33 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
-        gateway = self._model(GatewaySettings, self._gateway(data.get("gateway") or {}), "/gateway")
+        # First the managers, for everything else may refer to what they keep.
+        managers = self._resources(SecretManager, data.get("secrets"), "/secrets")
+        self._secrets.managers = {manager.id: manager.settings for manager in managers}
+        gateway = self._given or self._settings(data.get("gateway") or {})
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
+            if model is not SecretManager
         }
-        for name in ("ssls", "upstreams", "services", "plugin_configs", "routes", "global_rules"):
-            self._identify(found[name], name)
+        found["secrets"] = managers
+        for name, resources in found.items():
+            self._identify(resources, name)
         configuration = Configuration(
             self._source,
             gateway or GatewaySettings(),
             upstreams={upstream.id: upstream for upstream in found["upstreams"]},
             services={service.id: service for service in found["services"]},
             plugin_configs={config.id: config for config in found["plugin_configs"]},
+            consumer_groups={group.id: group for group in found["consumer_groups"]},
             routes=tuple(found["routes"]),
             consumers=tuple(found["consumers"]),
             global_rules=tuple(found["global_rules"]),
             apis=tuple(found["apis"]),
             apps=tuple(found["apps"]),
             ssls={ssl.id: ssl for ssl in found["ssls"]},
+            secrets={manager.id: manager for manager in found["secrets"]},
+            plugin_metadata={metadata.id: metadata for metadata in found["plugin_metadata"]},
             files=frozenset(self._secrets.files),
         )
         for problem in (*check_references(configuration, found, data), *check_tls(configuration, data)):
@@ -148,7 +171,8 @@ class _Parser:
             below = f"{pointer}/{index}"
             resolved = item
             if isinstance(item, dict):
-                resolved = self._unveiled(item, below) if model is Ssl else self._resolved(item, below)
+                is_secret = model in (Ssl, SecretManager)
+                resolved = self._unveiled(item, below) if is_secret else self._resolved(item, below)
             resource = self._model(model, resolved, below)
             if resource is not None:
                 resource.placed(below)
@@ -189,17 +213,35 @@ class _Parser:
                 copy[name] = value
         return copy
 
-    def _gateway(self, data: Any) -> Any:
-        """The settings with what TLS needs read; there, unlike elsewhere, a text that is no PEM is a path."""
-        tls = data.get("tls") if isinstance(data, dict) else None
+    def _settings(self, data: Any) -> GatewaySettings | None:
+        """The gateway's settings with secrets read; in TLS, unlike elsewhere, a text that is no PEM is a
+        path.
+        """
+        if isinstance(data, dict):
+            data = {**data}
+            if "tls" in data:
+                data["tls"] = self._listener_tls(data["tls"], "/gateway/tls")
+            admin = data.get("admin")
+            if isinstance(admin, dict):
+                data["admin"] = admin = {**admin}
+                if "tls" in admin:
+                    admin["tls"] = self._listener_tls(admin["tls"], "/gateway/admin/tls")
+                if "keys" in admin:
+                    admin["keys"] = self._unveiled(admin["keys"], "/gateway/admin/keys")
+        return self._model(GatewaySettings, data, "/gateway")
+
+    def _listener_tls(self, tls: Any, pointer: str) -> Any:
         if not isinstance(tls, dict):
-            return data
+            return tls
         read = {name: _of_file(value) if name in _PEM else value for name, value in tls.items()}
-        return {**data, "tls": self._unveiled(read, "/gateway/tls")}
+        return self._unveiled(read, pointer)
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
-            return {key: self._unveiled(item, pointer + pointer_to(key)) for key, item in value.items()}
+            return {
+                key: self._unveiled(item, pointer + pointer_to(key)) if _may_hide(item) else item
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self._unveiled(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if not isinstance(value, str):
@@ -218,7 +260,9 @@ class _Parser:
             self._note_all(self._plugins.check(resource.plugins, at, besides=CREDENTIALS))
             resource.proved_by(tuple(self._proofs(resource)))
             return
-        if isinstance(resource, (Route, Service, PluginConfig, GlobalRule, Api)):
+        if isinstance(resource, PluginMetadata):
+            self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():
@@ -261,9 +305,7 @@ class _Parser:
         for resource in resources:
             if not isinstance(resource, Identified) or resource.id:
                 continue
-            content = json.dumps(redact(resource.identity()), sort_keys=True, default=str)
-            digest = hashlib.sha256(content.encode()).hexdigest()[:12]
-            identifier = f"{section.removesuffix('s').replace('_', '-')}-{digest}"
+            identifier = identifier_of(section, resource)
             made[identifier] += 1
             resource.identified(identifier if made[identifier] == 1 else f"{identifier}-{made[identifier]}")
 

@@ -6,7 +6,7 @@ APISIX's own part of any plugin's settings; of it only `disable` is served.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
@@ -44,13 +44,35 @@ _LIMITS = {
 }
 
 
+class PluginSchemas(Mapping[str, Mapping[str, Any]]):
+    """The plugins' schemas as the engine tells them, with a validator of each, made once."""
+
+    def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
+        self._schemas = dict(schemas)
+        self._validators: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Mapping[str, Any]:
+        return self._schemas[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._schemas)
+
+    def __len__(self) -> int:
+        return len(self._schemas)
+
+    def validator(self, name: str) -> Any:
+        """What checks settings of the plugin `name`."""
+        if name not in self._validators:
+            self._validators[name] = jsonschema_rs.Draft202012Validator(dict(self._schemas[name]["schema"]))
+        return self._validators[name]
+
+
 class PluginChecker:
     """Checks plugins of one source against `schemas`."""
 
-    def __init__(self, source: Source, schemas: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, source: Source, schemas: PluginSchemas) -> None:
         self._source = source
         self._schemas = schemas
-        self._validators: dict[str, Any] = {}
 
     def check(self, plugins: Plugins, pointer: str, *, besides: Iterable[str] = ()) -> list[Problem]:
         """All problems of `plugins`, which stand at `pointer`; those named in `besides` are not looked at."""
@@ -64,9 +86,19 @@ class PluginChecker:
                 continue
             found += self._meta(settings, below)
             plain = reveal({key: value for key, value in settings.items() if key != "_meta"})
-            for error in self._validator(name).iter_errors(plain):
+            for error in self._schemas.validator(name).iter_errors(plain):
                 found += self._told(name, error, below, plain)
+            for pointer_to_number in _too_large(plain, below):
+                message = f"{name}: expected a whole number that 64 bits hold"
+                found.append(self._source.problem("plugin-configuration", message, pointer_to_number))
         return found
+
+    def check_metadata(self, name: str, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
+        """All problems of the metadata `settings` of the plugin `name`, which stand at `pointer`."""
+        if name not in self._schemas:
+            return [self.unknown(name, f"{pointer}/id")]
+        message = f'the plugin "{name}" has no settings that hold wherever it runs'
+        return [self._source.problem("not-supported-yet", message, pointer)] if settings else []
 
     def unknown(self, name: str, pointer: str) -> Problem:
         """That there is no such plugin, or none yet."""
@@ -86,11 +118,6 @@ class PluginChecker:
         message = f'"{name}" is not a plugin that a credential can be of'
         hint = near(name, known) or f"known: {', '.join(known)}"
         return self._source.problem("unknown-plugin", message, pointer, hint=hint, at_key=True)
-
-    def _validator(self, name: str) -> Any:
-        if name not in self._validators:
-            self._validators[name] = jsonschema_rs.Draft202012Validator(dict(self._schemas[name]["schema"]))
-        return self._validators[name]
 
     def _meta(self, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
         meta = settings.get("_meta", {})
@@ -131,6 +158,19 @@ class PluginChecker:
             ]
         message, hint = _words(error, _at(settings, error.instance_path))
         return [self._source.problem("plugin-configuration", f"{name}: {message}", at, hint=hint)]
+
+
+def _too_large(settings: Any, pointer: str) -> Iterator[str]:
+    """Where numbers stand that the engine has no type for; the schema compares them as if they were less."""
+    if isinstance(settings, int):
+        if not -(2**63) <= settings < 2**63:
+            yield pointer
+    elif isinstance(settings, dict):
+        for name, value in settings.items():
+            yield from _too_large(value, pointer + pointer_to(name))
+    elif isinstance(settings, list):
+        for index, value in enumerate(settings):
+            yield from _too_large(value, f"{pointer}/{index}")
 
 
 def _most_telling(error: Any) -> Any:

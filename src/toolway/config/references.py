@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from toolway.config.configuration import Configuration
     from toolway.problem import Problem
 
-_SECTION = {"upstream_id": "upstreams", "service_id": "services", "plugin_config_id": "plugin_configs"}
+_SECTION = {
+    "upstream_id": "upstreams",
+    "service_id": "services",
+    "plugin_config_id": "plugin_configs",
+    "group_id": "consumer_groups",
+}
 
 
 def check_references(
@@ -29,7 +34,7 @@ def check_references(
     for section, resources in found.items():
         yield from _doubled_ids(source, section, resources)
     written = {section: _written_ids(data.get(section)) for section in _SECTION.values()}
-    for section in ("routes", "services", "apis"):
+    for section in ("routes", "services", "apis", "consumers"):
         for index, item in enumerate(_list(data.get(section))):
             if isinstance(item, dict):
                 yield from _dangling(source, item, f"/{section}/{index}", written)
@@ -121,6 +126,11 @@ def _targetless(configuration: Configuration, route: Route) -> Iterator[Problem]
         return
     if service is not None and (service.upstream is not None or service.upstream_id is not None):
         return
+    if route.pointer in configuration.source.closed:
+        return
+    # Plugins may answer by themselves.
+    if route.plugins or route.plugin_config_id is not None or (service is not None and service.plugins):
+        return
     where = "neither the route nor its service says" if service else "the route does not say"
     hint = (
         "set upstream_id, upstream or service_id"
@@ -136,7 +146,7 @@ def _doubled_keys(source: Source, consumers: Iterable[Consumer]) -> Iterator[Pro
     first: dict[tuple[str, str], str] = {}
     for consumer in consumers:
         for proof in consumer.proofs:
-            key = (proof.plugin, proof.config.key.reveal())
+            key = (proof.plugin, proof.config.digest())
             if key in first:
                 owner = first[key]
                 other = "this consumer" if owner == consumer.username else f'the consumer "{owner}"'

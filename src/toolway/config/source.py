@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolway.secret_managers import ManagedSecrets
+
 MAXIMUM_BYTES = 50_000_000
 
 
@@ -49,6 +51,12 @@ class Source:
     hidden: frozenset[str] = frozenset()
     """Pointers whose values came from the environment and are not shown."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    is_confined: bool = False
+    """Whether files outside `folder` are out of bounds, since others than the machine's owner write this."""
+    managed: ManagedSecrets | None = field(default=None, repr=False)
+    """What reads from secret managers; none: they are not read."""
+    closed: frozenset[str] = frozenset()
+    """Pointers of routes that need not say where requests go: they are there to refuse them."""
 
     @classmethod
     def of_data(cls, data: Any, *, folder: Path, environment: Mapping[str, str] | None = None) -> Source:
@@ -76,18 +84,25 @@ class Source:
 
 def pointer_to(*parts: object) -> str:
     """The JSON pointer (RFC 6901) of `parts`, escaped; none: the whole document."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    pointer = ""
+    for part in parts:
+        name = str(part)
+        if "~" in name or "/" in name:
+            name = name.replace("~", "~0").replace("/", "~1")
+        pointer += f"/{name}"
+    return pointer
 
 
-def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Source:
+def load(path: Path, *, environment: Mapping[str, str] | None = None, content: bytes | None = None) -> Source:
     """Reads a YAML or JSON file of at most 50 MB.
 
-    `environment` fills in `${NAME}`; the process's own by default. Raises ConfigurationError where the file
-    cannot be read as YAML at all; every other mistake is kept in `Source.problems`.
+    `content` is what the file holds, where that is known already. `environment` fills in `${NAME}`; the
+    process's own by default. Raises ConfigurationError where the file cannot be read as YAML at all; every
+    other mistake is kept in `Source.problems`.
     """
     environment = os.environ if environment is None else environment
     name = str(path)
-    text = _text(path, name)
+    text = _text(read_file(path) if content is None else content, name)
     composer = Composer(name, environment)
     try:
         data = composer.compose(text)
@@ -102,7 +117,9 @@ def load(path: Path, *, environment: Mapping[str, str] | None = None) -> Source:
     return Source(name, folder, data, places, tuple(composer.problems), hidden, environment)
 
 
-def _text(path: Path, name: str) -> str:
+def read_file(path: Path) -> bytes:
+    """The content of a configuration file. Raises ConfigurationError."""
+    name = str(path)
     try:
         with path.open("rb") as file:
             content = file.read(MAXIMUM_BYTES + 1)
@@ -116,6 +133,10 @@ def _text(path: Path, name: str) -> str:
     if len(content) > MAXIMUM_BYTES:
         message = f"the file has more than {MAXIMUM_BYTES:,} bytes"
         raise ConfigurationError([Problem("file-too-large", message, name)])
+    return content
+
+
+def _text(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -21,13 +21,15 @@ from toolway.openapi.model import (
     SetAside,
     Style,
 )
-from toolway.openapi.read import read
+from toolway.openapi.read import fetch_document, read
 from toolway.openapi.report import report
+from toolway.openapi.source import Kept, is_url
 
 __all__ = [
     "Body",
     "Content",
     "Document",
+    "Kept",
     "Limits",
     "Location",
     "Notice",
@@ -38,6 +40,8 @@ __all__ = [
     "Schema",
     "SetAside",
     "Style",
+    "fetch_document",
+    "is_url",
     "read",
     "report",
 ]

@@ -19,7 +19,7 @@ from toolway.openapi.schema import SchemaPool
 from toolway.openapi.security import read_schemes
 from toolway.openapi.servers import read_servers, swagger_servers
 from toolway.openapi.shape import prose
-from toolway.openapi.source import Sources
+from toolway.openapi.source import Kept, Sources
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _DIALECTS = ("https://spec.openapis.org/oas/3.1/dialect/", "https://json-schema.
 
 
 def read(
-    spec: str | Path | dict[str, Any],
+    spec: str | Path | dict[str, Any] | Kept,
     *,
     base: Path | None = None,
     limits: Limits | None = None,
@@ -39,13 +39,23 @@ def read(
 ) -> Document:
     """Reads a Swagger 2.0, OpenAPI 3.0 or 3.1 document in JSON or YAML, plain or packed by gzip.
 
-    `spec` is a path (relative to `base`, else to the working directory), an http or https URL, or the
-    document itself, whose references to files are then looked up below `base`. `allow_private` lets redirects
-    lead to addresses that are not public; the URL itself may always be such. Operations that cannot be used
-    are set aside in the result; raises ConfigurationError where the document as a whole is unusable. Defaults
-    of `limits` are those of Limits.
+    `spec` is a path (relative to `base`, else to the working directory), an http or https URL, what was kept
+    of one, or the document itself, whose references to files are then looked up below `base`.
+    `allow_private` lets redirects lead to addresses that are not public; the URL itself may always be such.
+    Operations that cannot be used are set aside in the result; raises ConfigurationError where the document
+    as a whole is unusable. Defaults of `limits` are those of Limits.
     """
-    sources = Sources(spec, base, limits or Limits(), allow_private)
+    return _document(Sources(spec, base, limits or Limits(), allow_private))
+
+
+def fetch_document(url: str, *, limits: Limits | None = None) -> tuple[Document, Kept]:
+    """Reads the document at `url`, and tells what `read` needs to read it again. Raises as `read` does."""
+    sources = Sources(url, None, limits or Limits(), allow_private=False)
+    document = _document(sources)
+    return document, Kept(sources.url or url, sources.data)
+
+
+def _document(sources: Sources) -> Document:
     root, version = _checked(sources)
     notices = Notices({})
     modern = version.startswith("3.1")

@@ -12,6 +12,7 @@ import gzip
 import io
 import json
 import zlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
@@ -24,10 +25,22 @@ from toolway.openapi.text import locate, parse
 from toolway.problem import ConfigurationError, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolway.openapi.limits import Limits
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A fetched document as data, to be read again without the network."""
+
+    url: str
+    """Where its root was in the end, after redirects."""
+    parts: Mapping[str, Any] = field(repr=False)
+    """What was read of it, by name; the root's is empty."""
 
 
 def is_url(spec: str) -> bool:
@@ -39,7 +52,7 @@ class Sources:
     """The parts of one document by name: empty for the root, a quoted relative path, or a URL."""
 
     def __init__(
-        self, spec: str | Path | dict[str, Any], base: Path | None, limits: Limits, allow_private: bool
+        self, spec: str | Path | dict[str, Any] | Kept, base: Path | None, limits: Limits, allow_private: bool
     ) -> None:
         self.limits = limits
         self.url: str | None = None
@@ -50,7 +63,12 @@ class Sources:
         self._content = b""
         self._bytes = 0
         self._failed: dict[str, str] = {}
-        self.data: dict[str, Any] = {"": self._open_root(spec, base)}
+        self._is_kept = isinstance(spec, Kept)
+        if isinstance(spec, Kept):
+            self.url, self.file = spec.url, redacted(spec.url)
+            self.data: dict[str, Any] = dict(spec.parts)
+        else:
+            self.data = {"": self._open_root(spec, base)}
 
     def open(self, reference: str, at: str) -> str:
         """The name of the part that `reference` (without fragment) names from the place `at`; raises
@@ -133,6 +151,8 @@ class Sources:
         return "" if name == self._root_name else name
 
     def _read_part(self, name: str) -> Any:
+        if self._is_kept:
+            self._refuse("openapi-unreadable", "it could not be read when the document was fetched", name)
         if self.url is not None:
             origin = origin_of(self.url)
             fetched = fetch(

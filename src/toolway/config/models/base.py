@@ -8,6 +8,7 @@ does not serve yet is refused as such (`not-supported-yet`), so that nobody take
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from pydantic import (
@@ -16,10 +17,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     PrivateAttr,
     StringConstraints,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\]")
 _LABEL_MAXIMUM = 256
@@ -42,16 +45,46 @@ def not_yet(*values: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def matching(pattern: str, expected: str, hint: str | None = None) -> AfterValidator:
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Refuses texts that `pattern` does not match as a whole; the schema of the field has the pattern too."""
+
+    pattern: str
+    expected: str
+    """In words, what it matches."""
+    hint: str | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The field's own check, and then this one."""
+        compiled = re.compile(self.pattern)
+
+        def check(value: str) -> str:
+            if not compiled.fullmatch(value):
+                raise refuse("wrong-value", f"expected {self.expected}", self.hint)
+            return value
+
+        return core_schema.no_info_after_validator_function(check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The field's own schema with the pattern, which JSON Schema does not anchor by itself."""
+        return {**handler(schema), "pattern": f"^({self.pattern})$"}
+
+
+def matching(pattern: str, expected: str, hint: str | None = None) -> Matching:
     """Refuses texts that `pattern` does not match as a whole; `expected` says in words what it matches."""
-    compiled = re.compile(pattern)
+    return Matching(pattern, expected, hint)
 
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise refuse("wrong-value", f"expected {expected}", hint)
-        return value
 
-    return AfterValidator(check)
+def _without_doubles(value: list[Any]) -> list[Any]:
+    if len(set(value)) != len(value):
+        raise refuse("wrong-value", "expected no entry twice")
+    return value
+
+
+Unique = AfterValidator(_without_doubles)
+"""Refuses a list that has an entry twice; the field also says `uniqueItems` in its schema."""
 
 
 def _as_text(value: Any) -> Any:
@@ -87,6 +120,7 @@ Identifier = Annotated[
     str,
     BeforeValidator(_as_text),
     matching(r"[A-Za-z0-9_.-]{1,64}", "at most 64 letters, digits, - _ and ."),
+    Field(json_schema_extra={"type": ["string", "integer"]}),
 ]
 """Letters, digits, `-`, `_` and `.`, at most 64; a whole number is taken as its digits."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from toolway.config.models.base import Address, Model, refuse, split_address
+from toolway.config.models.base import Address, Host, Model, matching, refuse, split_address
 from toolway.config.models.expression import Network
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 # A gateway serves others, so all interfaces are the default, as APISIX has it.
 _LISTEN = ["0.0.0.0:9080"]
@@ -20,10 +20,10 @@ class GatewayTls(Model):
     """Where clients connect by TLS, and a certificate for those whose server name no other has."""
 
     listen: Annotated[list[Address], Field(min_length=1)] = _TLS_LISTEN
-    cert: Secret | None = None
+    cert: Certificate | None = None
     """PEM, or a path relative to the file."""
     key: Secret | None = None
-    client_ca: Secret | None = None
+    client_ca: Certificate | None = None
     """Set: clients must show a certificate of these authorities."""
 
 
@@ -55,7 +55,11 @@ class Limits(Model):
     headers: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Header fields; beyond it 431."""
     head_timeout: Seconds = 30
-    """Seconds for a request's head, and between two requests; beyond it the connection is closed."""
+    """Seconds for a request's head; beyond it the connection is closed."""
+    idle_timeout: Seconds = 75
+    """Seconds that a connection may be without a request; beyond it it is closed."""
+    connections: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    """Client connections open at once; beyond it new ones are closed. None: half of the files allowed."""
     uri_bytes: Annotated[int, Field(ge=1, le=65_534)] = 16_384
     """Of path and query; beyond it 414."""
     body_bytes: Annotated[int, Field(ge=0, le=2**53)] | None = None
@@ -66,6 +70,12 @@ class Limits(Model):
     """Of an MCP message; beyond it 413."""
     match_body_bytes: Annotated[int, Field(ge=0, le=2**24)] = 65_536
     """Of a body that `vars` of routes look at; a longer one matches no route that asks for it."""
+    handshake_timeout: Seconds = 10
+    """Seconds for a TLS handshake; beyond it the connection is closed."""
+    handshakes: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """TLS handshakes that a worker does at the same time; further ones wait. It holds from start to exit."""
+    http2_streams: Annotated[int, Field(ge=1, le=65_535)] = 100
+    """Streams that an HTTP/2 connection may have open."""
 
 
 class PathRules(Model):
@@ -76,6 +86,47 @@ class PathRules(Model):
     """Of `%2F`: refused with 400, or kept as it is."""
 
 
+class AdminKey(Model):
+    """A key of the Admin API."""
+
+    name: Annotated[str, matching(r"[A-Za-z0-9_.-]{1,64}", "at most 64 letters, digits, - _ and .")]
+    """What the history calls who writes with it."""
+    key: Secret
+    role: Literal["admin", "viewer"] = "admin"
+
+
+class AdminTls(Model):
+    """TLS of the Admin API."""
+
+    cert: Certificate
+    """PEM, or a path relative to the file."""
+    key: Secret
+    client_ca: Certificate | None = None
+    """Set: clients must show a certificate of these authorities."""
+
+
+class Admin(Model):
+    """The Admin API: where it listens and whom it lets in."""
+
+    listen: Address = "127.0.0.1:9180"
+    tls: AdminTls | None = None
+    keys: list[AdminKey] = Field(default_factory=list)
+    """None, and none in the environment: one is made at the first start."""
+    hosts: list[Host] = Field(default_factory=list)
+    """Names by which it may be spoken to, besides addresses and `localhost`."""
+    body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 67_108_864
+    """Of a request's body; beyond it 413."""
+
+
+def _admin(value: Any) -> Any:
+    """An address stands for the mapping that has only that."""
+    if isinstance(value, str):
+        return {"listen": value}
+    if isinstance(value, (dict, Admin)) or value is None:
+        return value
+    raise refuse("wrong-type", "expected an address, or a mapping", 'such as "127.0.0.1:9180"')
+
+
 class GatewaySettings(Model):
     """The `gateway` block. Addresses and workers hold from start to exit."""
 
@@ -84,7 +135,8 @@ class GatewaySettings(Model):
     """None: no TLS, unless there are `ssls`; they are then served on port 9443 of all interfaces."""
     workers: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Worker threads; none: one per core."""
-    admin: Address | None = "127.0.0.1:9180"
+    admin: Annotated[Admin | None, BeforeValidator(_admin)] = Admin()
+    """An address alone is that of a mapping with nothing else; none: there is no Admin API."""
     metrics: Address | None = "127.0.0.1:9091"
     control: Address | None = "127.0.0.1:9090"
     """Health of nodes, liveness and readiness."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
-from toolway.config.models.base import Host, Identified, Identifier, Plugins, matching
+from toolway.config.models.base import Host, Identified, Identifier, Plugins, Unique, matching
 from toolway.config.models.expression import Expression, Network
 from toolway.config.models.upstream import InlineUpstream, Timeout
 
@@ -33,7 +33,9 @@ class Route(Identified):
     uris: Annotated[list[Uri], Field(min_length=1)] | None = None
     host: Host | None = None
     hosts: Annotated[list[Host], Field(min_length=1)] | None = None
-    methods: list[Method] = Field(default_factory=list)
+    methods: Annotated[list[Method], Unique, Field(json_schema_extra={"uniqueItems": True})] = Field(
+        default_factory=list
+    )
     """None: any method."""
     remote_addr: Network | None = None
     """Where the client must be."""

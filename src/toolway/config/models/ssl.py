@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from toolway.config.models.base import Host, Identified, Model, not_yet
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 TlsProtocol = Annotated[Literal["TLSv1.2", "TLSv1.3"], not_yet("TLSv1", "TLSv1.1", "SSLv3")]
 
@@ -19,7 +19,7 @@ class SslClient(Model):
 
     not_supported: ClassVar = frozenset({"skip_mtls_uri_regex"})
 
-    ca: Secret
+    ca: Certificate
     """PEM of the authorities."""
     depth: Annotated[int, Field(ge=0, le=100)] = 1
     """Certificates that may stand between a client's and an authority."""
@@ -29,9 +29,9 @@ class Ssl(Identified):
     """A certificate, or several for the same server names, with their keys. All of them are PEM."""
 
     type: Literal["server", "client"] = "server"
-    cert: Secret
+    cert: Certificate
     key: Secret
-    certs: list[Secret] = Field(default_factory=list)
+    certs: list[Certificate] = Field(default_factory=list)
     """Further certificates, such as one with an RSA key beside one with an ECDSA key."""
     keys: list[Secret] = Field(default_factory=list)
     sni: Host | None = None

@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from toolway.config.models.base import Identified, Identifier, Model, matching, not_yet, refuse, split_address
 from toolway.config.models.checks import Checks
-from toolway.config.secret import Secret
+from toolway.config.secret import Certificate, Secret
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-_HOST = r"[A-Za-z0-9_.:\[\]-]{1,253}"
-_HOST_WORDS = "a host name or address"
+_HOST = r"[A-Za-z0-9_.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\]"
+_HOST_WORDS = "a host name or address, IPv6 in brackets"
+_AUTHORITY = r"[A-Za-z0-9_.:\[\]-]{1,253}"
 Weight = Annotated[int, Field(ge=0, le=65_535)]
 
 
@@ -38,17 +39,19 @@ class UpstreamTls(Model):
 
     verify: bool = True
     """Whether the certificate of a node is checked; unlike in APISIX it is, unless this says otherwise."""
-    ca: Secret | None = None
+    ca: Certificate | None = None
     """PEM of the authorities that are believed instead of the system's."""
-    client_cert: Secret | None = None
+    client_cert: Certificate | None = None
     """PEM of what the gateway shows where a node asks for a certificate."""
     client_key: Secret | None = None
     client_cert_id: Identifier | None = None
     """The same, by the id of one of the `ssls` of type `client`."""
+    http2: bool = False
+    """With the scheme `https`: whether HTTP/2 is spoken with nodes that choose it (ALPN)."""
 
 
 class NodeEntry(Model):
-    """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
+    """A node as a list gives it. Without a port: 80, or 443 where the scheme is over TLS."""
 
     not_supported: ClassVar = frozenset({"metadata"})
 
@@ -102,12 +105,12 @@ class UpstreamSettings(Model):
     hash_on: Literal["vars", "header", "cookie", "consumer", "vars_combinations"] = "vars"
     key: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """What `chash` hashes, by name; required but with `hash_on: consumer`."""
-    scheme: Annotated[Literal["http", "https"], not_yet("grpc", "grpcs", "tcp", "tls", "udp", "kafka")] = (
-        "http"
-    )
+    scheme: Annotated[
+        Literal["http", "https", "h2c", "grpc", "grpcs"], not_yet("tcp", "tls", "udp", "kafka")
+    ] = "http"
     nodes: Nodes
     pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
-    upstream_host: Annotated[str, matching(_HOST, _HOST_WORDS)] | None = None
+    upstream_host: Annotated[str, matching(_AUTHORITY, _HOST_WORDS)] | None = None
     timeout: Timeout = Timeout()
     retries: Annotated[int, Field(ge=0, le=100)] | None = None
     """Further nodes tried where one cannot be reached; by default all the others."""
@@ -119,7 +122,7 @@ class UpstreamSettings(Model):
 
     def addresses(self) -> list[tuple[str, int, int, int]]:
         """Host, port, weight and priority of each node."""
-        default = 443 if self.scheme == "https" else 80
+        default = 443 if self.scheme in ("https", "grpcs") else 80
         if isinstance(self.nodes, dict):
             split = [(_split_node(name) or (name, None), weight) for name, weight in self.nodes.items()]
             return [(host, port or default, weight, 0) for (host, port), weight in split]

@@ -1,0 +1,198 @@
+"""Kinds: the one table of what can be configured, by the names that Apache APISIX's Admin API has for it.
+
+Whatever needs to know about kinds reads this table: parsing, the Admin API's paths and schemas, the store's
+filters, what has to be compiled anew when something changes. A resource is plain data here (`value`), as the
+Admin API shows it; checking it is the work of `parse`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from toolway.config.models import (
+    Api,
+    App,
+    Consumer,
+    ConsumerAlone,
+    ConsumerGroup,
+    Credential,
+    GlobalRule,
+    PluginConfig,
+    PluginMetadata,
+    Resource,
+    Route,
+    SecretManager,
+    Service,
+    Ssl,
+    Upstream,
+)
+from toolway.config.models.consumer import digest_of
+from toolway.config.secret import is_reference
+
+Reference = tuple[str, str]
+"""Kind and id of a resource."""
+
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_CREDENTIAL = re.compile(rf"{_USERNAME.pattern}/{_ID.pattern}")
+_SECRET = re.compile(r"\$secret://(?P<manager>[^/]+)/(?P<id>[^/]+)/", re.IGNORECASE)
+_FIELDS = {
+    "upstream_id": "upstreams",
+    "service_id": "services",
+    "plugin_config_id": "plugin_configs",
+    "group_id": "consumer_groups",
+}
+_GLOB = re.compile(r"[*?\[]")
+_HINTED = 20
+"""The length from which the end of a key may be shown."""
+
+_UPSTREAM: Mapping[str, Any] = {
+    "type": "roundrobin",
+    "scheme": "http",
+    "hash_on": "vars",
+    "pass_host": "pass",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is to be known of one kind of resource."""
+
+    name: str
+    """In paths of the Admin API and in the store."""
+    word: str
+    """One of them, for messages."""
+    model: type[Resource]
+    """What checks a resource, and documents its fields."""
+    section: str | None
+    """Its list in a configuration file; none: it stands inside another resource there."""
+    entry: type[Resource]
+    """What checks an entry of that list, which may hold more than the resource does."""
+    id_field: str = "id"
+    id_pattern: re.Pattern[str] = _ID
+    """What an id matches as a whole."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """What Apache APISIX fills in and answers with where the user says nothing."""
+    own_references: Callable[[str, Mapping[str, Any]], Iterator[Reference]] = lambda _id, _value: iter(())
+
+    def references(self, identifier: str, value: Mapping[str, Any]) -> list[Reference]:
+        """The resources that this one, which need not have been checked, names; each once."""
+        found = dict.fromkeys(_named(value))
+        found |= dict.fromkeys(self.own_references(identifier, value))
+        return list(found)
+
+    def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy as it is stored: with the defaults, and with digests instead of API keys."""
+        filled = {**value, **{name: given for name, given in self.defaults.items() if name not in value}}
+        inline = filled.get("upstream")
+        if isinstance(inline, dict):
+            filled["upstream"] = {**_UPSTREAM, **inline}
+        if self.name in ("consumers", "credentials"):
+            filled["plugins"] = _without_keys(filled.get("plugins", {}))
+        return filled
+
+
+def _kind(
+    name: str,
+    word: str,
+    model: type[Resource],
+    *,
+    entry: type[Resource] | None = None,
+    is_section: bool = True,
+    **others: Any,
+) -> Kind:
+    return Kind(name, word, model, name if is_section else None, entry or model, **others)
+
+
+def _owner(identifier: str, _value: Mapping[str, Any]) -> Iterator[Reference]:
+    yield "consumers", identifier.partition("/")[0]
+
+
+def _selected(_identifier: str, value: Mapping[str, Any]) -> Iterator[Reference]:
+    """The apis that an app names; those that a pattern may mean are not told."""
+    patterns = value.get("operations")
+    for pattern in patterns if isinstance(patterns, list) else ():
+        if isinstance(pattern, str) and not pattern.startswith("!"):
+            api = pattern.partition(":")[0]
+            if ":" in pattern and not _GLOB.search(api):
+                yield "apis", api
+
+
+def _named(value: Mapping[str, Any]) -> Iterator[Reference]:
+    for name, kind in _FIELDS.items():
+        identifier = value.get(name)
+        if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
+            yield kind, str(identifier)
+    for holder in (value, value.get("upstream")):
+        tls = holder.get("tls") if isinstance(holder, dict) else None
+        identifier = tls.get("client_cert_id") if isinstance(tls, dict) else None
+        if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
+            yield "ssls", str(identifier)
+    yield from _secrets(value)
+
+
+def _secrets(value: Any) -> Iterator[Reference]:
+    if isinstance(value, str):
+        found = _SECRET.match(value)
+        if found:
+            yield "secrets", f"{found['manager']}/{found['id']}"
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(item)
+
+
+def _without_keys(plugins: Any) -> Any:
+    """A copy in which an API key is its digest and, where it is long enough to spare that, its end."""
+    settings = plugins.get("key-auth") if isinstance(plugins, dict) else None
+    if not isinstance(settings, dict) or "key_sha256" in settings:
+        return plugins
+    key = settings.get("key")
+    if not isinstance(key, str) or not key or is_reference(key):
+        return plugins
+    kept = {name: item for name, item in settings.items() if name != "key"}
+    hint = {"key_hint": key[-4:]} if len(key) >= _HINTED else {}
+    return {**plugins, "key-auth": {**kept, "key_sha256": digest_of(key), **hint}}
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            _kind("ssls", "ssl", Ssl, defaults={"type": "server", "status": 1}),
+            _kind("secrets", "secret", SecretManager, id_pattern=re.compile(rf"[a-z]+/{_ID.pattern}")),
+            _kind("plugin_metadata", "plugin metadata", PluginMetadata),
+            _kind("upstreams", "upstream", Upstream, defaults=_UPSTREAM),
+            _kind("services", "service", Service),
+            _kind("plugin_configs", "plugin config", PluginConfig),
+            _kind("consumer_groups", "consumer group", ConsumerGroup),
+            _kind("routes", "route", Route, defaults={"priority": 0, "status": 1}),
+            _kind(
+                "consumers",
+                "consumer",
+                ConsumerAlone,
+                entry=Consumer,
+                id_field="username",
+                id_pattern=_USERNAME,
+            ),
+            _kind(
+                "credentials",
+                "credential",
+                Credential,
+                is_section=False,
+                id_pattern=_CREDENTIAL,
+                own_references=_owner,
+            ),
+            _kind("global_rules", "global rule", GlobalRule),
+            _kind("apis", "api", Api),
+            _kind("apps", "app", App, own_references=_selected),
+        )
+    }
+)
+"""By name, in an order in which what is referred to comes before what refers to it."""

@@ -1,0 +1,13 @@
+"""Declarative use of a running gateway: what `toolway dump`, `plan` and `apply` do with its Admin API.
+
+`client` speaks to it, `document` makes requests of files, `dumping` files of answers. What has to change is
+found by the Admin API, which alone knows the secrets that are there.
+"""
+
+from __future__ import annotations
+
+from toolway.declarative.client import AdminClient, AdminError
+from toolway.declarative.document import Document, read_document
+from toolway.declarative.dumping import dumped
+
+__all__ = ["AdminClient", "AdminError", "Document", "dumped", "read_document"]

@@ -1,0 +1,68 @@
+"""Secrets: shown as three stars, kept where three stars are written, refused where there are none to keep."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from toolway.admin.answers import Refusal
+from toolway.admin.differences import differences
+from toolway.admin.masking import restored, shown
+
+STORED = {
+    "plugins": {"signer": {"secret": "s3cret", "name": "n"}},
+    "keys": ["one", "two"],
+}
+
+
+def places(_kind: str, value: Any) -> list[str]:
+    """The places of these tests."""
+    found = []
+    if isinstance(value.get("plugins", {}).get("signer", {}).get("secret"), str):
+        found.append("/plugins/signer/secret")
+    if "key" in value.get("plugins", {}).get("key-auth", {}):
+        found.append("/plugins/key-auth/key")
+    return found + [f"/keys/{index}" for index in range(len(value.get("keys", ())))]
+
+
+def test_secrets_are_shown_as_stars_and_the_value_stays_as_it_is() -> None:
+    found = shown(places, "routes", STORED)
+    assert found == {"plugins": {"signer": {"secret": "***", "name": "n"}}, "keys": ["***", "***"]}
+    assert STORED["keys"] == ["one", "two"]
+
+
+def test_a_digest_of_a_key_is_shown_and_written_as_the_key() -> None:
+    stored = {"plugins": {"key-auth": {"key_sha256": "ab" * 32, "key_hint": "3456"}}}
+    found = shown(places, "consumers", stored)
+    assert found == {"plugins": {"key-auth": {"key": "***"}}}
+    assert restored(places, "consumers", found, stored) == stored
+
+
+def test_stars_keep_what_is_stored_and_other_texts_replace_it() -> None:
+    written = {"plugins": {"signer": {"secret": "***", "name": "other"}}, "keys": ["***", "new"]}
+    assert restored(places, "routes", written, STORED) == {
+        "plugins": {"signer": {"secret": "s3cret", "name": "other"}},
+        "keys": ["one", "new"],
+    }
+
+
+def test_stars_without_anything_stored_are_refused_with_their_place() -> None:
+    with pytest.raises(Refusal, match="/keys/2"):
+        restored(places, "routes", {"keys": ["***", "***", "***"]}, STORED)
+
+
+def test_stars_outside_of_secrets_are_a_text() -> None:
+    assert restored(places, "routes", {"desc": "***"}, None) == {"desc": "***"}
+
+
+def test_a_changed_secret_is_told_without_being_shown() -> None:
+    before = {"plugins": {"key-auth": {"key_sha256": "aa"}}, "priority": 1, "old": 1}
+    after = {"plugins": {"key-auth": {"key_sha256": "bb"}}, "priority": True, "new": [1]}
+    told = differences(before, after, shown(places, "c", before), shown(places, "c", after))
+    assert told == [
+        {"pointer": "/plugins/key-auth/key", "before": "***", "after": "***"},
+        {"pointer": "/priority", "before": 1, "after": True},
+        {"pointer": "/old", "before": 1},
+        {"pointer": "/new", "after": [1]},
+    ]

@@ -1,0 +1,1 @@
+"""Tests of secrets that managers keep."""

@@ -1,0 +1,126 @@
+"""SQLite on a disk that is full, read-only, locked or damaged, and a folder that is in use."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolway.store import Store, StoreUnavailable
+
+from .stores import put, sealer
+
+ROOT = Path(__file__).parents[3]
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def test_a_disk_that_runs_full_and_one_that_is_read_only_are_told_and_borne(tmp_path: Path) -> None:
+    if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("a process cannot have mounts of its own here")
+    command = [*NAMESPACE, sys.executable, "-m", "tests.unit.store.small_disk", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, second, at_start = done.stdout.splitlines()
+    assert first == second
+    assert first == f"{tmp_path}/store.db cannot be used: the disk is full (database or disk is full)"
+    assert at_start.startswith(f"the data folder {tmp_path} cannot be used: Read-only file system")
+
+
+def test_a_write_that_the_system_refuses_is_told_and_the_next_one_works(tmp_path: Path) -> None:
+    with Store.open(tmp_path, sealer=sealer()) as store:
+        put(store, "routes", "1", {"n": 1})
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        # No file may grow beyond what the log has: as where a quota is used up.
+        resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "store.db-wal").stat().st_size, hard))
+        try:
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match=r"store\.db cannot be used: the disk"):
+                    put(store, "routes", "2", {"desc": "d" * 100_000})
+            read = store.get("routes", "1")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert read is not None
+        assert put(store, "routes", "2", {}) == 2
+
+
+def test_a_file_that_was_moved_away_is_not_written_and_is_read_on(tmp_path: Path) -> None:
+    file, away = tmp_path / "store.db", tmp_path / "away"
+    with Store.open(tmp_path, sealer=sealer()) as store:
+        put(store, "routes", "1", {"n": 1})
+        file.rename(away)
+        with pytest.raises(StoreUnavailable, match="is not there any more, or another one is in its place"):
+            put(store, "routes", "1", {"n": 2})
+        assert store.revision() == 1
+        assert not file.exists()
+        away.rename(file)
+        assert put(store, "routes", "1", {"n": 2}) == 2
+
+
+def test_a_folder_has_one_store_at_a_time(tmp_path: Path) -> None:
+    with Store.open(tmp_path, sealer=sealer()):
+        told = rf"in use by another Toolway \(process {os.getpid()}\): stop it first"
+        with pytest.raises(StoreUnavailable, match=told):
+            Store.open(tmp_path, sealer=sealer())
+    Store.open(tmp_path, sealer=sealer()).close()
+
+
+def test_a_program_that_keeps_the_file_locked_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolway.store.sqlite._BUSY_SECONDS", 0.01)
+    with Store.open(tmp_path, sealer=sealer()) as store:
+        other = sqlite3.connect(tmp_path / "store.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnavailable, match="another program keeps the file locked"):
+            put(store, "routes", "1", {})
+        assert store.revision() == 0
+        other.execute("ROLLBACK")
+        other.close()
+        assert put(store, "routes", "1", {}) == 1
+
+
+@pytest.mark.parametrize("content", [b"this is no database " * 1000, b"SQLite format 3\0" + b"\xff" * 8000])
+def test_a_damaged_file_is_told_and_left_as_it_is(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "store.db").write_bytes(content)
+    with pytest.raises(
+        StoreUnavailable, match=r"store\.db cannot be used: the file is (damaged|not a database)"
+    ):
+        Store.open(tmp_path, sealer=sealer())
+    assert (tmp_path / "store.db").read_bytes() == content
+
+
+def test_a_file_where_the_folder_should_be_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match=r"the data folder .*file cannot be used"):
+        Store.open(tmp_path / "file", sealer=sealer())
+
+
+def test_an_empty_folder_below_missing_ones_is_made_for_the_owner_only(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "b"
+    with Store.open(folder, sealer=sealer()) as store:
+        put(store, "routes", "1", {})
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"b": 0o700} | dict.fromkeys(
+        ("store.db", "store.db-shm", "store.db-wal", "store.lock"), 0o600
+    )
+
+
+def test_a_copy_of_a_closed_folder_is_a_store(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "one", sealer=sealer()) as store:
+        put(store, "routes", "1", {"n": 1})
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    with Store.open(tmp_path / "one", sealer=sealer()), Store.open(tmp_path / "two", sealer=sealer()) as copy:
+        assert [resource.value for resource in copy.scan("routes")] == [{"n": 1}]
+
+
+@pytest.mark.parametrize("place", ["mysql://user:hunter2@host/db", "sqlite:///x.db", "http://u:hunter2@h"])
+def test_another_kind_of_database_is_refused(place: str) -> None:
+    with pytest.raises(StoreUnavailable, match="expected a folder or postgresql://") as refused:
+        Store.open(place, sealer=sealer())
+    assert "hunter2" not in str(refused.value)
