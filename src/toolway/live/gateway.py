@@ -24,7 +24,7 @@ from toolway.live.loading import is_needed, load
 from toolway.live.state import State
 from toolway.live.trying import SetAside, Tried, attempt
 from toolway.problem import ConfigurationError
-from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory, warn_of_few_files
 from toolway.secret_managers import ManagedSecrets
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
@@ -106,6 +106,7 @@ class LiveGateway(Running):
         with self._lock:
             self._load(progress)
         self._built.start(beside=beside)
+        warn_of_few_files()
         self._managed.start(self.reload)
         self._follower = threading.Thread(target=self._follow, name="toolway-live", daemon=True)
         self._follower.start()

@@ -10,6 +10,8 @@ pub mod counters;
 mod groups;
 mod key_auth;
 mod limit_count;
+#[cfg(test)]
+mod panicking;
 mod prometheus;
 mod proxy_rewrite;
 mod real_ip;
@@ -151,6 +153,8 @@ pub static TABLE: &[Entry] = &[
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
+    #[cfg(test)]
+    entry::<panicking::Panicking>("panicking", 0, Phase::Rewrite),
 ];
 
 impl Entry {
