@@ -283,13 +283,7 @@ impl Engine {
         let Some(app) = generation.apps.get(app).cloned() else {
             return Ok(None);
         };
-        let arrival = Arrival {
-            client: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            scheme: "http",
-            port: 0,
-            tls: None,
-            tool: None,
-        };
+        let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
         run_once(self.shared.clone(), |worker| async move {
             mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await
         })

@@ -3,7 +3,7 @@
 
 use crate::error::{Kind, ProxyError};
 use crate::generation::{Consumer, Generation, Identity, RouteEntry, StaticAnswer, Target};
-use crate::http::forwarded::Forwarded;
+use crate::http::forwarded::{self, Forwarded};
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
@@ -35,14 +35,30 @@ pub use inspection::Inspected;
 #[derive(Clone)]
 pub struct Arrival {
     pub client: SocketAddr,
+    /// The client's address, for X-Forwarded-For; written once a connection.
+    pub client_value: HeaderValue,
     /// `http` or `https`, as the client spoke.
     pub scheme: &'static str,
-    /// The listener's port, for X-Forwarded-Port.
+    /// The listener's port, and the same for X-Forwarded-Port.
     pub port: u16,
+    pub port_value: HeaderValue,
     /// The connection's TLS, where it has any.
     pub tls: Option<Arc<TlsSession>>,
     /// Set for a tool call.
     pub tool: Option<ToolCall>,
+}
+
+impl Arrival {
+    /// A request of `client` at the listener of `port`, without TLS.
+    pub fn new(client: SocketAddr, scheme: &'static str, port: u16) -> Self {
+        let client_value = forwarded::value(client.ip());
+        Self { client, client_value, scheme, port, port_value: port.into(), tls: None, tool: None }
+    }
+
+    fn set_client(&mut self, client: IpAddr) {
+        self.client = SocketAddr::new(client, 0);
+        self.client_value = forwarded::value(client);
+    }
 }
 
 /// A tool call, which runs as an exchange of its own.
@@ -216,12 +232,11 @@ impl Exchange {
 
     /// What is refused before anything of the request is trusted, and what a client may not say.
     fn check(&mut self) -> Result<(), ProxyError> {
-        framing::check(&self.request)?;
+        framing::check(&self.request)?.unwrap_or_default().clone_into(&mut self.record.host);
         self.check_sizes()?;
         let path = path::normalise_by(self.request.uri.path(), self.generation.path)?;
         self.path = path.into_owned();
         self.record.path.clone_from(&self.path);
-        self.record.host = self.host().to_owned();
         self.check_name()?;
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
@@ -279,7 +294,7 @@ impl Exchange {
         };
         self.arrival.scheme = said.scheme.unwrap_or(self.arrival.scheme);
         if let Some(client) = said.client().filter(|client| *client != peer.to_canonical()) {
-            self.arrival.client = SocketAddr::new(client, 0);
+            self.arrival.set_client(client);
             self.record.client = client;
         }
         self.forwarded = Some(Box::new(said));
@@ -287,7 +302,7 @@ impl Exchange {
 
     /// Makes `client` the address that plugins, the upstream and the record see.
     pub fn set_client(&mut self, client: IpAddr) {
-        self.arrival.client = SocketAddr::new(client, 0);
+        self.arrival.set_client(client);
         self.record.client = client;
         if let Some(forwarded) = &mut self.forwarded {
             // The way from this client is not known.
@@ -297,7 +312,7 @@ impl Exchange {
 
     /// The host that the client named, without port.
     pub fn host(&self) -> &str {
-        framing::host(&self.request).unwrap_or_default()
+        &self.record.host
     }
 
     /// The caller, once known, is told to the upstream and the record.
@@ -321,12 +336,16 @@ impl Exchange {
 
     /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
     /// header (RFC 9110, section 12.5.5), so it is added to.
-    pub fn set_response_headers(&self, response: &mut Response) {
-        for (name, value) in &self.response_headers {
-            if name == header::VARY {
-                response.headers_mut().append(name, value.clone());
+    pub fn set_response_headers(&mut self, response: &mut Response) {
+        let mut several = header::VARY;
+        for (name, value) in std::mem::take(&mut self.response_headers) {
+            // Further values of one header come without its name.
+            let is_first = name.is_some();
+            several = name.unwrap_or(several);
+            if several == header::VARY || !is_first {
+                response.headers_mut().append(&several, value);
             } else {
-                response.headers_mut().insert(name, value.clone());
+                response.headers_mut().insert(&several, value);
             }
         }
     }

@@ -19,7 +19,7 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     let (parts, body) = request.into_parts();
     let (status, text) = match framing::check(&parts) {
         Err(refusal) => (refusal.status(), refusal.code().to_owned()),
-        Ok(()) => match body.collect().await {
+        Ok(_) => match body.collect().await {
             Ok(body) => {
                 let has_length = parts.headers.contains_key("content-length");
                 (StatusCode::OK, format!("{} bytes, length {has_length}", body.to_bytes().len()))

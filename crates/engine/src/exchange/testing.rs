@@ -1,7 +1,7 @@
 //! Exchanges made without a listener, for tests.
 
 use super::{Arrival, Exchange};
-use crate::http::Request;
+use crate::http::{Request, framing};
 use crate::server::Worker;
 use std::rc::Rc;
 
@@ -12,7 +12,8 @@ impl Exchange {
         let mut exchange = Self::new(worker, request, body, arrival);
         exchange.path = exchange.request.uri.path().to_owned();
         exchange.record.path.clone_from(&exchange.path);
-        exchange.record.host = exchange.host().to_owned();
+        exchange.record.host =
+            framing::check(&exchange.request).ok().flatten().unwrap_or_default().to_owned();
         exchange
     }
 }

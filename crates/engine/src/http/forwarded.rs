@@ -5,14 +5,12 @@
 
 use super::framing;
 use super::headers::{
-    FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REAL_IP,
-    strip_shadows,
+    FORWARDED, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PORT, X_FORWARDED_PROTO, X_REAL_IP, strip_alike,
 };
 use crate::network::Networks;
 use http::HeaderMap;
-use http::header::{self, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use smallvec::SmallVec;
-use std::io::{Cursor, Write as _};
 use std::net::{IpAddr, SocketAddr};
 
 /// What a trusted peer says of a request.
@@ -27,12 +25,15 @@ pub struct Forwarded {
 
 /// Where a request came from, for the upstream.
 pub struct Origin<'a> {
-    pub client: IpAddr,
-    pub scheme: &'a str,
+    pub client: &'a HeaderValue,
+    pub scheme: &'static str,
     pub host: Option<&'a HeaderValue>,
-    pub port: u16,
+    pub port: &'a HeaderValue,
     pub forwarded: Option<&'a Forwarded>,
 }
+
+/// Lines of a request's head beside its headers.
+pub type Lines = SmallVec<[(HeaderName, HeaderValue); 5]>;
 
 impl Forwarded {
     /// What the headers say, if `peer` is trusted to speak for others.
@@ -89,50 +90,38 @@ pub fn address(text: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// Says where a request came from, in place of anything that the client said about it.
+/// Says where a request came from, and takes off anything that the client said about it.
 ///
 /// X-Forwarded-For has the client alone, or the client and the trusted proxies in the order of the way; what an untrusted
 /// client put before its own address is not passed on. Forwarded (RFC 7239) goes.
-pub fn tell(headers: &mut HeaderMap, origin: &Origin<'_>) {
-    let client = value(origin.client);
-    let scheme = match origin.scheme {
-        "http" => Some(HeaderValue::from_static("http")),
-        "https" => Some(HeaderValue::from_static("https")),
-        other => HeaderValue::from_str(other).ok(),
-    };
+pub fn tell(headers: &mut HeaderMap, origin: &Origin<'_>) -> Lines {
+    strip_alike(headers, &FORWARDED);
     let chain = origin.forwarded.map(|forwarded| &forwarded.chain).filter(|chain| chain.len() > 1);
     let way = match chain {
         Some(chain) => {
             let addresses: SmallVec<[String; 4]> = chain.iter().map(IpAddr::to_string).collect();
             HeaderValue::from_str(&addresses.join(", ")).ok()
         }
-        None => client.clone(),
+        None => Some(origin.client.clone()),
     };
-    let host = origin.forwarded.and_then(|forwarded| forwarded.host.clone()).or_else(|| origin.host.cloned());
-    let port = origin.forwarded.and_then(|forwarded| forwarded.port).unwrap_or(origin.port);
-    set(headers, X_REAL_IP, client);
-    set(headers, X_FORWARDED_FOR, way);
-    set(headers, X_FORWARDED_PROTO, scheme);
-    set(headers, X_FORWARDED_HOST, host);
-    set(headers, X_FORWARDED_PORT, Some(HeaderValue::from(port)));
-    headers.remove(header::FORWARDED);
-    strip_shadows(headers, &FORWARDED);
+    let said = origin.forwarded;
+    let host = said.and_then(|said| said.host.as_ref()).or(origin.host).cloned();
+    let port = said.and_then(|said| said.port).map_or_else(|| origin.port.clone(), HeaderValue::from);
+    let lines = [
+        (X_REAL_IP, Some(origin.client.clone())),
+        (X_FORWARDED_FOR, way),
+        (X_FORWARDED_PROTO, Some(HeaderValue::from_static(origin.scheme))),
+        (X_FORWARDED_HOST, host),
+        (X_FORWARDED_PORT, Some(port)),
+    ];
+    lines.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// An address as text; an IPv4 client of a dual-stack listener is known by its IPv4 address.
-fn value(client: IpAddr) -> Option<HeaderValue> {
-    // The longest address has 45 bytes.
-    let mut text = Cursor::new([0u8; 48]);
-    write!(text, "{}", client.to_canonical()).ok()?;
-    let length = usize::try_from(text.position()).ok()?;
-    HeaderValue::from_bytes(text.get_ref().get(..length)?).ok()
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: Option<HeaderValue>) {
-    match value {
-        Some(value) => drop(headers.insert(name, value)),
-        None => drop(headers.remove(name)),
-    }
+/// An address as a header's value; an IPv4 client of a dual-stack listener is known by its IPv4 address.
+pub fn value(address: IpAddr) -> HeaderValue {
+    // An address is written in characters that every header may have.
+    HeaderValue::try_from(address.to_canonical().to_string())
+        .unwrap_or_else(|_| HeaderValue::from_static("unknown"))
 }
 
 #[cfg(test)]
@@ -200,15 +189,26 @@ mod tests {
         );
     }
 
-    fn origin<'a>(host: Option<&'a HeaderValue>, forwarded: Option<&'a Forwarded>) -> Origin<'a> {
-        let client = forwarded.and_then(Forwarded::client);
-        let client = client.unwrap_or_else(|| "::ffff:192.0.2.7".parse().unwrap());
-        Origin { client, scheme: "http", host, port: 9080, forwarded }
+    /// What `headers` become when a request of `client` at port 9080 is told of.
+    fn told(
+        mut headers: HeaderMap,
+        client: &str,
+        host: Option<&HeaderValue>,
+        forwarded: Option<&Forwarded>,
+    ) -> HeaderMap {
+        let (client, port) = (value(client.parse().unwrap()), HeaderValue::from(9080));
+        let scheme = forwarded.and_then(|forwarded| forwarded.scheme).unwrap_or("http");
+        let origin = Origin { client: &client, scheme, host, port: &port, forwarded };
+        let lines = tell(&mut headers, &origin);
+        // What the client said is gone before anything is told.
+        assert!(FORWARDED.iter().all(|name| !headers.contains_key(name)));
+        headers.extend(lines);
+        headers
     }
 
     #[test]
     fn tells_what_a_trusted_peer_said() {
-        let mut headers = headers(&[
+        let headers = headers(&[
             ("x-forwarded-for", "198.51.100.1, 192.0.2.1, 10.0.0.2"),
             ("x-forwarded-proto", "HTTPS"),
             ("x-forwarded-host", "shop.test"),
@@ -218,9 +218,8 @@ mod tests {
         let trusted = Networks::parse(&["10.0.0.0/8"]).unwrap();
         let forwarded = Forwarded::read(&headers, "10.0.0.1".parse().unwrap(), &trusted).unwrap();
         assert_eq!(forwarded.scheme, Some("https"));
-        tell(&mut headers, &Origin { scheme: "https", ..origin(None, Some(&forwarded)) });
         assert_eq!(
-            lines(&headers),
+            lines(&told(headers, "192.0.2.1", None, Some(&forwarded))),
             [
                 ("x-forwarded-for", "192.0.2.1, 10.0.0.2, 10.0.0.1"),
                 ("x-forwarded-host", "shop.test"),
@@ -243,7 +242,7 @@ mod tests {
 
     #[test]
     fn says_where_a_request_came_from_whatever_the_client_said() {
-        let mut headers = headers(&[
+        let headers = headers(&[
             ("x-forwarded-for", "10.0.0.1"),
             ("x-forwarded-for", "10.0.0.2"),
             ("x_forwarded_for", "10.0.0.3"),
@@ -254,9 +253,8 @@ mod tests {
             ("forwarded", "for=10.0.0.5"),
         ]);
         let host = HeaderValue::from_static("a.test:9080");
-        tell(&mut headers, &origin(Some(&host), None));
         assert_eq!(
-            lines(&headers),
+            lines(&told(headers, "::ffff:192.0.2.7", Some(&host), None)),
             [
                 ("x-forwarded-for", "192.0.2.7"),
                 ("x-forwarded-host", "a.test:9080"),
@@ -269,8 +267,7 @@ mod tests {
 
     #[test]
     fn says_nothing_about_a_host_that_was_not_sent() {
-        let mut headers = headers(&[("x-forwarded-host", "evil.test")]);
-        tell(&mut headers, &origin(None, None));
-        assert_eq!(headers.get(X_FORWARDED_HOST), None);
+        let headers = headers(&[("x-forwarded-host", "evil.test")]);
+        assert_eq!(told(headers, "::1", None, None).get(X_FORWARDED_HOST), None);
     }
 }

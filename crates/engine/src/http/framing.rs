@@ -74,28 +74,19 @@ impl FramingError {
     }
 }
 
-/// Checks a request's head.
+/// Checks a request's head. The host that it is for, without port and in the case in which it came; `None` for HTTP/1.0
+/// without Host. An IPv6 address keeps its brackets.
 ///
 /// # Errors
 /// The first thing found that another parser could read differently, or that is not served.
-pub fn check(parts: &Parts) -> Result<(), FramingError> {
+pub fn check(parts: &Parts) -> Result<Option<&str>, FramingError> {
     if matches!(parts.method, Method::CONNECT | Method::TRACE) {
         return Err(FramingError::Method);
     }
     check_target(parts)?;
-    check_host(parts)?;
-    check_length(parts)
-}
-
-/// The host that a request is for, without port and in the case in which it came; `None` for HTTP/1.0 without Host.
-///
-/// Meant for requests that passed [`check`]. An IPv6 address keeps its brackets.
-pub fn host(parts: &Parts) -> Option<&str> {
-    let authority = match parts.uri.authority() {
-        Some(authority) => authority.as_str(),
-        None => parts.headers.get(HOST)?.to_str().ok()?,
-    };
-    host_of(authority)
+    let host = check_host(parts)?;
+    check_length(parts)?;
+    Ok(host)
 }
 
 /// RFC 9112 section 3.2; CONNECT alone has a target without a path.
@@ -112,7 +103,7 @@ fn check_target(parts: &Parts) -> Result<(), FramingError> {
 }
 
 /// RFC 9112 section 3.2 and RFC 9113 section 8.3.1: one host, said once or twice in the same words.
-fn check_host(parts: &Parts) -> Result<(), FramingError> {
+fn check_host(parts: &Parts) -> Result<Option<&str>, FramingError> {
     let mut hosts = parts.headers.get_all(HOST).iter();
     let header = hosts.next();
     if hosts.next().is_some() {
@@ -124,17 +115,16 @@ fn check_host(parts: &Parts) -> Result<(), FramingError> {
     let Some(header) = header else {
         return match target {
             _ if is_needed => Err(FramingError::HostMissing),
-            Some(target) if host_of(target).is_none() => Err(FramingError::HostInvalid),
-            _ => Ok(()),
+            Some(target) => host_of(target).map(Some).ok_or(FramingError::HostInvalid),
+            None => Ok(None),
         };
     };
     let header = header.to_str().map_err(|_| FramingError::HostInvalid)?;
-    if host_of(header).is_none() {
-        return Err(FramingError::HostInvalid);
-    }
+    let host = host_of(header).ok_or(FramingError::HostInvalid)?;
     match target {
         Some(target) if !target.eq_ignore_ascii_case(header) => Err(FramingError::HostMismatch),
-        _ => Ok(()),
+        Some(target) => Ok(host_of(target)),
+        None => Ok(Some(host)),
     }
 }
 
@@ -235,8 +225,7 @@ mod tests {
             ("POST / 1.1", &[("host", "a"), ("transfer-encoding", "Chunked")], Some("a")),
         ] {
             let parts = head(line, headers);
-            assert_eq!(check(&parts), Ok(()), "{line} {headers:?}");
-            assert_eq!(host(&parts), expected, "{line} {headers:?}");
+            assert_eq!(check(&parts), Ok(expected), "{line} {headers:?}");
         }
     }
 
@@ -278,8 +267,8 @@ mod tests {
             "", ":80", "a:", "a:b", "a:+1", "a:65536", "a:1:2", "a b", "a/b", "a,b", "u@a", "a%41", "[::1",
             "[a]", "[::1]x", "::1", "é", &long,
         ] {
-            let refused = check(&head("GET / 1.1", &[("host", host)]));
-            assert_eq!(refused, Err(FramingError::HostInvalid), "{host}");
+            let parts = head("GET / 1.1", &[("host", host)]);
+            assert_eq!(check(&parts), Err(FramingError::HostInvalid), "{host}");
         }
     }
 

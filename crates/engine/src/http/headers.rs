@@ -69,21 +69,35 @@ pub fn is_of_connection(name: &HeaderName) -> bool {
 /// `TE: trailers` stays, other transfer codings go. A Connection that names Host, Content-Length, credentials or a
 /// header by which a proxy says who is calling does not remove them.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
+    let found =
+        named(headers, |name| may_end_here(name) && (HOP_BY_HOP.contains(name) || name == header::TE));
+    if found.contains(&header::CONNECTION) {
         strip_nominated(headers);
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
-    if headers.contains_key(header::TE) {
+    for name in &found {
+        if name != header::TE {
+            headers.remove(name);
+            continue;
+        }
         let is_trailers =
             |value: &HeaderValue| tokens(value).any(|token| token.eq_ignore_ascii_case("trailers"));
-        if headers.get_all(header::TE).iter().any(is_trailers) {
-            headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        if headers.get_all(name).iter().any(is_trailers) {
+            headers.insert(name, HeaderValue::from_static("trailers"));
         } else {
-            headers.remove(header::TE);
+            headers.remove(name);
         }
     }
+}
+
+/// The names among `headers` that `is_meant` picks. One look at each name costs less than a search for every one that
+/// could be there.
+fn named(headers: &HeaderMap, is_meant: impl Fn(&HeaderName) -> bool) -> SmallVec<[HeaderName; 2]> {
+    headers.keys().filter(|name| is_meant(name)).cloned().collect()
+}
+
+/// Whether the name is as long as TE or one of [`HOP_BY_HOP`], which tells most others from them.
+fn may_end_here(name: &HeaderName) -> bool {
+    matches!(name.as_str().len(), 2 | 6 | 7 | 10 | 14 | 16..=19)
 }
 
 /// The protocol that a request asks to change to (RFC 9110, section 7.8): Upgrade, where Connection names it.
@@ -120,35 +134,28 @@ fn tokens(value: &HeaderValue) -> impl Iterator<Item = &str> {
 
 /// Removes the headers by which the gateway tells an upstream who is calling, however the client spells them.
 pub fn strip_identity(headers: &mut HeaderMap) {
-    for name in &IDENTITY {
-        headers.remove(name);
-    }
-    strip_shadows(headers, &IDENTITY);
+    strip_alike(headers, &IDENTITY);
 }
 
 /// Removes both who is calling and where the request came from.
 pub fn strip_claims(headers: &mut HeaderMap) {
     strip_identity(headers);
-    for name in &FORWARDED {
-        headers.remove(name);
-    }
-    strip_shadows(headers, &FORWARDED);
+    strip_alike(headers, &FORWARDED);
 }
 
-/// Removes names that differ from one of `names` only by `_` for `-`: CGI, and WSGI after it, cannot tell them apart.
-pub(super) fn strip_shadows(headers: &mut HeaderMap, names: &[HeaderName]) {
-    let mut shadows: SmallVec<[HeaderName; 2]> = SmallVec::new();
-    for name in headers.keys().filter(|name| name.as_str().contains('_')) {
-        if names.iter().any(|own| is_shadow(name.as_str(), own.as_str())) {
-            shadows.push(name.clone());
-        }
-    }
-    for name in shadows {
+/// Removes `names`, and those that differ from one of them only by `_` for `-`: CGI, and WSGI after it, cannot tell them
+/// apart.
+pub(super) fn strip_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
+    let is_meant = |name: &HeaderName| {
+        let name = name.as_str();
+        names.iter().any(|own| is_alike(name, own.as_str()))
+    };
+    for name in named(headers, is_meant) {
         headers.remove(name);
     }
 }
 
-fn is_shadow(name: &str, own: &str) -> bool {
+fn is_alike(name: &str, own: &str) -> bool {
     let is_alike = |(byte, own): (u8, u8)| byte == own || (byte == b'_' && own == b'-');
     name.len() == own.len() && name.bytes().zip(own.bytes()).all(is_alike)
 }

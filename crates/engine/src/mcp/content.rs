@@ -3,6 +3,7 @@
 use super::cut::compact;
 use crate::http::{Body, BoxError};
 use ::http::{StatusCode, header, response};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
 /// Bytes of a response that are read at most; the rest is left unread.
@@ -10,23 +11,27 @@ pub const MOST_BYTES: usize = 8 << 20;
 
 /// A body that was read.
 pub struct Read {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     /// There was more than is read.
     pub is_cut: bool,
 }
 
 /// Reads a body to its end, or as much of it as is ever read.
-pub async fn read(mut body: Body) -> Result<Read, BoxError> {
+pub async fn read(body: Body) -> Result<Read, BoxError> {
+    let mut body = match body {
+        Body::Bytes(bytes) if bytes.len() <= MOST_BYTES => return Ok(Read { bytes, is_cut: false }),
+        body => body,
+    };
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame?.into_data() else { continue };
         let room = MOST_BYTES - bytes.len();
         bytes.extend_from_slice(data.get(..room).unwrap_or(&data));
         if data.len() > room {
-            return Ok(Read { bytes, is_cut: true });
+            return Ok(Read { bytes: bytes.into(), is_cut: true });
         }
     }
-    Ok(Read { bytes, is_cut: false })
+    Ok(Read { bytes: bytes.into(), is_cut: false })
 }
 
 /// A body by what it is.
@@ -63,7 +68,7 @@ impl Content {
             if media_type.to_ascii_lowercase().contains("charset=iso-8859-1") {
                 return Self::Text(read.bytes.iter().map(|byte| char::from(*byte)).collect());
             }
-            match String::from_utf8(read.bytes) {
+            match String::from_utf8(read.bytes.into()) {
                 Ok(text) => return Self::Text(text),
                 Err(error) if !essence.is_empty() => {
                     return Self::Text(String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -74,7 +79,7 @@ impl Content {
                 }
             }
         }
-        Self::Bytes { mime_type: essence, bytes: read.bytes }
+        Self::Bytes { mime_type: essence, bytes: read.bytes.into() }
     }
 }
 

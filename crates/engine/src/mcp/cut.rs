@@ -1,6 +1,7 @@
 //! Results that are too long, made short enough for a model: lists lose their last items and say how many, so that what
 //! is left can still be read as JSON; any other text is cut where it gets too long, and says so.
 
+use memchr::{memchr, memchr2};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -12,17 +13,35 @@ const NOTE: usize = 240;
 pub fn compact(json: &[u8]) -> Option<String> {
     serde_json::from_slice::<IgnoredAny>(json).ok()?;
     let mut kept = Vec::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for byte in json {
-        match byte {
-            b' ' | b'\t' | b'\n' | b'\r' if !in_string => continue,
-            b'"' if !escaped => in_string = !in_string,
-            _ => {}
-        }
-        escaped = in_string && *byte == b'\\' && !escaped;
-        kept.push(*byte);
+    let mut rest = json;
+    while let Some(quote) = memchr(b'"', rest) {
+        let (tokens, string) = rest.split_at(quote);
+        keep_tokens(&mut kept, tokens);
+        let (string, after) = string.split_at(string_length(string));
+        kept.extend_from_slice(string);
+        rest = after;
     }
+    keep_tokens(&mut kept, rest);
     String::from_utf8(kept).ok()
+}
+
+/// Keeps what stands between strings, without whitespace.
+fn keep_tokens(kept: &mut Vec<u8>, tokens: &[u8]) {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    tokens.split(is_space).for_each(|run| kept.extend_from_slice(run));
+}
+
+/// Bytes of the string at the start of `json`, with both quotes.
+fn string_length(json: &[u8]) -> usize {
+    let mut at = 1;
+    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if json.get(at) == Some(&b'"') {
+            return at + 1;
+        }
+        at += 2;
+    }
+    json.len()
 }
 
 /// `json` (compact) in at most `limit` characters, with a note where something was left out.

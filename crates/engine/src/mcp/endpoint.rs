@@ -138,8 +138,8 @@ async fn tools_call(
     };
     let mut outcome = call(&caller, app, tool, &name, arguments).await;
     let meta = outcome.take_meta();
-    let result = serde_json::to_vec(&outcome)
-        .map_err(|_| Fault::new(Code::InternalError, "The result could not be written"))?;
+    let result =
+        outcome.json().map_err(|_| Fault::new(Code::InternalError, "The result could not be written"))?;
     // Both are objects: the opening takes the place of the result's brace.
     Ok(vec![app.listing.opening(era, meta.as_ref()), result.get(1..).unwrap_or_default().to_vec()])
 }

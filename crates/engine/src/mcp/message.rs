@@ -5,7 +5,6 @@ use crate::http::{Body, Response};
 use ::http::{HeaderValue, StatusCode, header};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
-use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 /// Bytes of an id as it is written.
@@ -174,19 +173,15 @@ pub fn decode(body: &[u8]) -> Result<Message<'_>, (Fault, Option<&RawValue>)> {
     let Ok(body) = std::str::from_utf8(body) else {
         return Err(fault(Code::ParseError, "The body is not UTF-8".into()));
     };
-    let raw: &RawValue = serde_json::from_str(body)
-        .map_err(|error| fault(Code::ParseError, format!("The body is not JSON: {error}")))?;
-    match raw.get().as_bytes().first() {
-        Some(b'{') => {}
-        Some(b'[') => {
-            return Err(fault(Code::InvalidRequest, "A batch is not served: send one message".into()));
-        }
-        _ => return Err(fault(Code::InvalidRequest, "The body must be one JSON-RPC message".into())),
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(raw.get()).map_err(|error| match error.classify() {
-        Category::Data => fault(Code::InvalidRequest, format!("The message is not valid: {error}")),
-        _ => fault(Code::ParseError, format!("The body is not JSON: {error}")),
-    })?;
+    // Most bodies are messages, so that they are is found out last.
+    let envelope = match body.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => serde_json::from_str::<Envelope<'_>>(body),
+        _ => Err(serde::de::Error::custom("it is no object")),
+    };
+    let envelope = match envelope {
+        Ok(envelope) => envelope,
+        Err(error) => return Err(no_message(body, &error)),
+    };
     let id = envelope.id.filter(|id| is_id(id));
     let invalid = |message: &str| Err((Fault::new(Code::InvalidRequest, message), id));
     if envelope.jsonrpc != "2.0" {
@@ -211,6 +206,21 @@ pub fn decode(body: &[u8]) -> Result<Message<'_>, (Fault, Option<&RawValue>)> {
         })
     })?;
     Ok(Message::Request { id, method, params })
+}
+
+/// What is wrong with a body that is no message: it may be no JSON, or other JSON.
+fn no_message<'a>(body: &str, error: &serde_json::Error) -> (Fault, Option<&'a RawValue>) {
+    let (code, message) = match serde_json::from_str::<&RawValue>(body).map(RawValue::get) {
+        Err(error) => (Code::ParseError, format!("The body is not JSON: {error}")),
+        Ok(json) if json.starts_with('[') => {
+            (Code::InvalidRequest, "A batch is not served: send one message".to_owned())
+        }
+        Ok(json) if json.starts_with('{') => {
+            (Code::InvalidRequest, format!("The message is not valid: {error}"))
+        }
+        Ok(_) => (Code::InvalidRequest, "The body must be one JSON-RPC message".to_owned()),
+    };
+    (Fault::new(code, message), None)
 }
 
 /// Decodes an object; a list would pass for one otherwise.

@@ -13,6 +13,7 @@ mod content;
 mod cut;
 mod endpoint;
 mod era;
+mod escaping;
 mod listing;
 mod message;
 mod metered;
@@ -54,5 +55,5 @@ pub async fn call(
         Ok(arguments) => call::call(&caller, app, found, tool, arguments).await,
         Err(error) => Outcome::error(format!("The arguments must be a JSON object: {error}.")),
     };
-    serde_json::to_value(outcome).ok()
+    serde_json::from_slice(&outcome.json().ok()?).ok()
 }

@@ -4,6 +4,7 @@
 use super::advice::{Called, advice, bearer_challenges};
 use super::content::{Content, MOST_BYTES, read};
 use super::cut::{cut_json, cut_text};
+use super::escaping::push_string;
 use super::schema::OutputSchema;
 use crate::http::Body;
 use ::http::{StatusCode, response};
@@ -14,13 +15,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// `CallToolResult`.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub struct Outcome {
-    #[serde(rename = "_meta", skip_serializing_if = "Option::is_none")]
     meta: Option<Meta>,
     content: Vec<Block>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     structured_content: Option<Box<RawValue>>,
     is_error: bool,
 }
@@ -33,10 +31,16 @@ pub struct Meta {
     pub www_authenticate: Vec<String>,
 }
 
+#[derive(Debug)]
+enum Block {
+    Text(String),
+    Other(Other),
+}
+
+/// Content that is no text.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Block {
-    Text { text: String },
+enum Other {
     Image(Media),
     Audio(Media),
     Resource { resource: Blob },
@@ -78,12 +82,40 @@ impl Outcome {
     }
 
     fn text(text: String) -> Self {
-        Self::block(Block::Text { text })
+        Self::block(Block::Text(text))
     }
 
     /// Adds a remark after the content.
     pub fn remark(&mut self, text: String) {
-        self.content.push(Block::Text { text });
+        self.content.push(Block::Text(text));
+    }
+
+    /// The result as JSON, an object.
+    ///
+    /// # Errors
+    /// Something cannot be written as JSON, which no part of a result is.
+    pub fn json(&self) -> serde_json::Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(64 + self.content.iter().map(Block::size).sum::<usize>());
+        out.push(b'{');
+        if let Some(meta) = &self.meta {
+            out.extend_from_slice(b"\"_meta\":");
+            serde_json::to_writer(&mut out, meta)?;
+            out.push(b',');
+        }
+        out.extend_from_slice(b"\"content\":[");
+        for (index, block) in self.content.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            block.write(&mut out)?;
+        }
+        out.push(b']');
+        if let Some(structured) = &self.structured_content {
+            out.extend_from_slice(b",\"structuredContent\":");
+            out.extend_from_slice(structured.get().as_bytes());
+        }
+        out.extend_from_slice(if self.is_error { b",\"isError\":true}" } else { b",\"isError\":false}" });
+        Ok(out)
     }
 
     /// Takes `_meta` out, for a result that has more to put there.
@@ -123,7 +155,7 @@ impl Outcome {
             "The call was made and the API accepted it, so do not repeat it; but the answer {why}, other than this \
              tool's output schema says. The answer as it came:"
         );
-        self.content.insert(0, Block::Text { text });
+        self.content.insert(0, Block::Text(text));
         self.is_error = true;
         self
     }
@@ -180,11 +212,33 @@ impl Outcome {
             ));
         }
         let data = STANDARD.encode(bytes);
-        Self::block(match mime_type.split('/').next() {
-            Some("image") => Block::Image(Media { data, mime_type }),
-            Some("audio") => Block::Audio(Media { data, mime_type }),
-            _ => Block::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } },
-        })
+        Self::block(Block::Other(match mime_type.split('/').next() {
+            Some("image") => Other::Image(Media { data, mime_type }),
+            Some("audio") => Other::Audio(Media { data, mime_type }),
+            _ => Other::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } },
+        }))
+    }
+}
+
+impl Block {
+    /// About as many bytes as are written.
+    const fn size(&self) -> usize {
+        match self {
+            Self::Text(text) => 64 + text.len() + text.len() / 8,
+            Self::Other(_) => 64,
+        }
+    }
+
+    fn write(&self, out: &mut Vec<u8>) -> serde_json::Result<()> {
+        match self {
+            Self::Text(text) => {
+                out.extend_from_slice(b"{\"type\":\"text\",\"text\":");
+                push_string(out, text);
+                out.push(b'}');
+                Ok(())
+            }
+            Self::Other(other) => serde_json::to_writer(out, other),
+        }
     }
 }
 
@@ -221,7 +275,8 @@ mod tests {
             Called { method: &Method::GET, credential_headers: &credential_headers, had_credential: false };
         let form = Form { max_characters: 1000, output, uri: "http://api.example.com/a" };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        serde_json::to_value(runtime.block_on(Outcome::of(&head, body, &called, &form))).unwrap()
+        let outcome = runtime.block_on(Outcome::of(&head, body, &called, &form));
+        serde_json::from_slice(&outcome.json().unwrap()).unwrap()
     }
 
     fn text(status: u16, content_type: &str, body: &str) -> (String, bool) {

@@ -58,7 +58,7 @@ impl Bench {
     pub fn exchange(&self, request: Builder) -> Exchange {
         let request = request.body(Body::Empty).expect("a valid request");
         let client = "192.0.2.7:4711".parse().expect("an address");
-        let arrival = Arrival { client, scheme: "http", port: 9080, tls: None, tool: None };
+        let arrival = Arrival::new(client, "http", 9080);
         let mut exchange = Exchange::for_test(&self.worker, request, arrival);
         exchange.route = exchange.generation.routes.get(&self.route).cloned();
         exchange.record.route.clone_from(&exchange.route);

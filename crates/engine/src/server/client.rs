@@ -7,6 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+/// Bytes of head and body that are written as one piece.
+const MOST_JOINED: usize = 2048;
+
 /// `inner`, whose writes fail when the client has taken nothing for `limit`.
 pub struct ClientStream<S> {
     inner: S,
@@ -25,6 +28,17 @@ impl<S> ClientStream<S> {
             Err(_) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
         }
     }
+}
+
+/// `slices` as one, where they fit `room`: copying a little costs less than the kernel's way with a list.
+fn joined<'a>(slices: &[IoSlice<'_>], room: &'a mut [u8]) -> Option<&'a [u8]> {
+    let mut end = 0;
+    for slice in slices {
+        let next = end + slice.len();
+        room.get_mut(end..next)?.copy_from_slice(slice);
+        end = next;
+    }
+    room.get(..end)
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
@@ -52,7 +66,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        let polled = match joined(slices, &mut [0; MOST_JOINED]) {
+            Some(bytes) => Pin::new(&mut self.inner).poll_write(context, bytes),
+            None => Pin::new(&mut self.inner).poll_write_vectored(context, slices),
+        };
         self.bound(polled, context)
     }
 

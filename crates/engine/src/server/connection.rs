@@ -33,8 +33,7 @@ pub async fn accept(worker: Rc<Worker>, listener: Listener, stop: watch::Receive
     };
     let begin = |stream, client| {
         let scheme = if is_tls { "https" } else { "http" };
-        let arrival = Arrival { client, scheme, port: address.port(), tls: None, tool: None };
-        serve(worker.clone(), stream, arrival, stop.clone())
+        serve(worker.clone(), stream, Arrival::new(client, scheme, address.port()), stop.clone())
     };
     let mut open = JoinSet::new();
     loop {

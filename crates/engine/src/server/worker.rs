@@ -10,13 +10,12 @@ use crate::upstream::Pool;
 use arc_swap::ArcSwap;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{io, thread};
-use tokio::runtime;
+use tokio::runtime::{self, LocalOptions, LocalRuntime};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::LocalSet;
 
 /// How often idle upstream connections are looked through.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -83,10 +82,18 @@ impl WorkerThread {
         listeners: Vec<Listener>,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
-        let runtime = current_thread()?;
+        // The runtime cannot leave its thread, so the thread says whether it has one.
+        let (built, is_built) = mpsc::channel();
         let handle = thread::Builder::new().name(format!("worker-{index}")).spawn(move || {
-            LocalSet::new().block_on(&runtime, serve(Worker::new(shared), listeners, stop));
+            let runtime = match current_thread() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(built.send(Err(error))),
+            };
+            // Only fails where nobody waits for the answer.
+            let _ = built.send(Ok(()));
+            runtime.block_on(serve(Worker::new(shared), listeners, stop));
         })?;
+        is_built.recv().unwrap_or_else(|_| Err(io::Error::other("the worker ended as it started")))?;
         Ok(Self { handle })
     }
 
@@ -103,11 +110,11 @@ impl WorkerThread {
 
 /// Runs one future with a worker of its own on the calling thread, without listeners.
 pub fn run_once<F: Future>(shared: Arc<Shared>, run: impl FnOnce(Rc<Worker>) -> F) -> io::Result<F::Output> {
-    Ok(LocalSet::new().block_on(&current_thread()?, run(Worker::new(shared))))
+    Ok(current_thread()?.block_on(run(Worker::new(shared))))
 }
 
-fn current_thread() -> io::Result<runtime::Runtime> {
-    runtime::Builder::new_current_thread().enable_all().build()
+fn current_thread() -> io::Result<LocalRuntime> {
+    runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
 async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Receiver<bool>) {

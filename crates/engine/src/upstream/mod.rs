@@ -31,6 +31,7 @@ pub use upkeep::{Orders, Upkeep};
 
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
+use crate::http::forwarded::Lines;
 use crate::http::{Body, Response, headers};
 use crate::snapshot::{
     ActiveChecks, CheckKind, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
@@ -163,14 +164,14 @@ pub async fn send(
     add_prefix: &str,
 ) -> Result<Response, ProxyError> {
     let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
-    prepare::headers(exchange);
+    let lines = prepare::headers(exchange);
     let started = Instant::now();
     let mut attempts = Attempts::new(upstream);
     let mut choice = attempts.first(exchange)?;
     let mut sending = None;
     let reply = loop {
         exchange.record.upstream = Some(choice.node().label.clone());
-        match attempt(exchange, upstream, choice.node(), &uri, &mut sending).await {
+        match attempt(exchange, upstream, choice.node(), (&uri, &lines), &mut sending).await {
             Ok(reply) => break reply,
             Err(error) => {
                 choice = attempts.next(exchange, choice, error).inspect_err(|_| {
@@ -195,14 +196,14 @@ async fn attempt(
     exchange: &mut Exchange,
     upstream: &Upstream,
     node: &Node,
-    uri: &PathAndQuery,
+    (uri, lines): (&PathAndQuery, &Lines),
     sending: &mut Option<Box<Sending>>,
 ) -> Result<Reply, ProxyError> {
     let mut connection = match exchange.worker.pool.take(&node.pool_key, &upstream.keepalive) {
         Some(connection) => connection,
         None => connect(upstream, node).await?,
     };
-    let mut ready = prepare::sending(exchange, upstream, node, uri, sending.take());
+    let mut ready = prepare::sending(exchange, upstream, node, uri, lines, sending.take());
     loop {
         match connection.send(ready, &upstream.timeouts).await {
             Ok(reply) => return Ok(reply),

@@ -2,8 +2,9 @@
 
 use super::h1::Connection;
 use crate::snapshot::Keepalive;
+use rustc_hash::FxHashMap;
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ struct Idle {
 /// Idle connections by node, the newest last.
 #[derive(Default)]
 pub struct Pool {
-    idle: RefCell<HashMap<Arc<str>, VecDeque<Idle>>>,
+    idle: RefCell<FxHashMap<Arc<str>, VecDeque<Idle>>>,
 }
 
 impl Pool {

@@ -6,7 +6,7 @@ use super::h1::{RequestHead, Sending};
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::Body;
-use crate::http::forwarded::{self, Origin};
+use crate::http::forwarded::{self, Lines, Origin};
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, header};
@@ -39,8 +39,9 @@ pub fn uri(
     text.try_into().map_err(|_| ProxyError::new(Kind::BadRequest, "the path is not valid"))
 }
 
-/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it.
-pub fn headers(exchange: &mut Exchange) {
+/// Headers by rule: no credential that is withheld, and who calls as the gateway saw it, which comes as lines to be sent
+/// beside the exchange's headers.
+pub fn headers(exchange: &mut Exchange) -> Lines {
     let request = &mut exchange.request;
     for name in &exchange.withheld {
         request.headers.remove(name);
@@ -53,13 +54,13 @@ pub fn headers(exchange: &mut Exchange) {
     let arrival = &exchange.arrival;
     let host = request.headers.get(header::HOST).cloned();
     let origin = Origin {
-        client: arrival.client.ip(),
+        client: &arrival.client_value,
         scheme: arrival.scheme,
         host: host.as_ref(),
-        port: arrival.port,
+        port: &arrival.port_value,
         forwarded: exchange.forwarded.as_deref(),
     };
-    forwarded::tell(&mut request.headers, &origin);
+    forwarded::tell(&mut request.headers, &origin)
 }
 
 /// The request for `node`: made from the exchange at the first try, and with another head where it goes out again.
@@ -68,6 +69,7 @@ pub fn sending(
     upstream: &Upstream,
     node: &Node,
     uri: &PathAndQuery,
+    lines: &Lines,
     earlier: Option<Box<Sending>>,
 ) -> Box<Sending> {
     if let Some(host) = host(exchange, upstream, node) {
@@ -78,7 +80,7 @@ pub fn sending(
         |sending| sending.framing,
     );
     let request = &exchange.request;
-    let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, framing);
+    let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, lines, framing);
     match earlier {
         Some(mut sending) => {
             sending.restart_with(head);

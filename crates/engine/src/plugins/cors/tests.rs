@@ -141,7 +141,7 @@ fn allows_the_private_network_to_a_preflight_that_asks() {
 
 #[test]
 fn vary_is_added_to_the_upstreams() {
-    let (exchange, _) = run(json!({"allow_origins": "https://a.example"}), from("https://a.example"));
+    let (mut exchange, _) = run(json!({"allow_origins": "https://a.example"}), from("https://a.example"));
     let mut response = Response::new(crate::http::Body::Empty);
     response.headers_mut().insert("vary", "Accept".parse().unwrap());
     response.headers_mut().insert("access-control-allow-origin", "*".parse().unwrap());

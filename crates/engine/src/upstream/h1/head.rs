@@ -1,5 +1,6 @@
 //! Heads of HTTP/1.1 messages: requests written, responses read and their body's framing worked out.
 
+use crate::http::forwarded::Lines;
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, response};
@@ -8,6 +9,8 @@ use std::mem::MaybeUninit;
 /// Bytes of a response's head.
 pub const LONGEST_HEAD: usize = 256 << 10;
 const MOST_HEADERS: usize = 256;
+/// Headers that plugins may add to a response before the map has to grow.
+const ADDED_HEADERS: usize = 6;
 
 /// A request's head as it goes over the wire, ready to be sent any number of times.
 #[derive(Clone)]
@@ -55,9 +58,10 @@ pub struct ResponseHead {
 }
 
 impl RequestHead {
-    /// Writes the head. `framing` is the body's; Content-Length and Transfer-Encoding among `headers` are left out.
-    pub fn new(method: &Method, uri: &str, headers: &HeaderMap, framing: Framing) -> Self {
-        let mut bytes = BytesMut::with_capacity(256 + uri.len() + headers.len() * 48);
+    /// Writes the head with `headers` and `lines`. `framing` is the body's; Content-Length and Transfer-Encoding among
+    /// `headers` are left out.
+    pub fn new(method: &Method, uri: &str, headers: &HeaderMap, lines: &Lines, framing: Framing) -> Self {
+        let mut bytes = BytesMut::with_capacity(256 + uri.len() + (headers.len() + lines.len()) * 48);
         for part in [method.as_str(), " ", uri, " HTTP/1.1\r\n"] {
             bytes.extend_from_slice(part.as_bytes());
         }
@@ -65,6 +69,9 @@ impl RequestHead {
             if name != CONTENT_LENGTH && name != TRANSFER_ENCODING {
                 write_field(&mut bytes, name.as_str(), value.as_bytes());
             }
+        }
+        for (name, value) in lines {
+            write_field(&mut bytes, name.as_str(), value.as_bytes());
         }
         match framing {
             Framing::Length(length) => {
@@ -106,7 +113,7 @@ pub fn read(buffer: &mut BytesMut, request: &RequestHead) -> Result<Option<Respo
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
     // Values are kept as ranges of the head, which is then split off and shared instead of copied.
     let start = buffer.as_ptr() as usize;
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + ADDED_HEADERS);
     let mut ranges: smallvec::SmallVec<[(HeaderName, usize, usize); 24]> = smallvec::SmallVec::new();
     for field in parsed.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadError::Field)?;
@@ -185,7 +192,7 @@ mod tests {
     use super::*;
 
     fn request(method: &Method) -> RequestHead {
-        RequestHead::new(method, "/", &HeaderMap::new(), Framing::None)
+        RequestHead::new(method, "/", &HeaderMap::new(), &Lines::new(), Framing::None)
     }
 
     fn parsed(method: &Method, text: &str) -> Result<Option<ResponseHead>, HeadError> {
@@ -197,9 +204,11 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("a.test"));
         headers.insert("content-length", HeaderValue::from_static("99"));
-        let head = RequestHead::new(&Method::POST, "/a?b", &headers, Framing::Length(3));
-        assert_eq!(&head.bytes[..], b"POST /a?b HTTP/1.1\r\nhost: a.test\r\ncontent-length: 3\r\n\r\n");
-        let head = RequestHead::new(&Method::POST, "/", &HeaderMap::new(), Framing::Chunked);
+        let lines = Lines::from_iter([(http::header::VIA, HeaderValue::from_static("x"))]);
+        let head = RequestHead::new(&Method::POST, "/a?b", &headers, &lines, Framing::Length(3));
+        let expected = b"POST /a?b HTTP/1.1\r\nhost: a.test\r\nvia: x\r\ncontent-length: 3\r\n\r\n";
+        assert_eq!(&head.bytes[..], expected);
+        let head = RequestHead::new(&Method::POST, "/", &HeaderMap::new(), &Lines::new(), Framing::Chunked);
         assert_eq!(&head.bytes[..], b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n");
     }
 

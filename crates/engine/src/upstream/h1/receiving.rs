@@ -55,11 +55,20 @@ impl Receiving {
             keepalive,
             patience: Duration::from_millis(read_ms),
         };
-        if let Left::Nothing = receiving.left {
-            receiving.release();
-            return Body::Empty;
+        // What has come whole with the head needs no watching, and its connection may serve others.
+        match (&receiving.left, &mut receiving.connection) {
+            (Left::Nothing, _) => {
+                receiving.release();
+                Body::Empty
+            }
+            (Left::Length(length), Some(connection)) if connection.buffer.len() as u64 >= *length => {
+                // It fits the buffer's length, which is a usize.
+                let body = connection.buffer.split_to(*length as usize).freeze();
+                receiving.release();
+                Body::Bytes(body)
+            }
+            _ => Body::stream(receiving),
         }
-        Body::stream(receiving)
     }
 
     fn release(&mut self) {

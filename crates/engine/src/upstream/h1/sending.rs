@@ -208,10 +208,13 @@ impl Sending {
 
     fn poll_queue(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.queue.is_empty() {
-            let written = {
-                let slices: SmallVec<[IoSlice<'_>; 8]> =
-                    self.queue.iter().map(|bytes| IoSlice::new(bytes)).collect();
-                ready!(Pin::new(&mut *stream).poll_write_vectored(context, &slices))?
+            let written = match self.queue.as_slice() {
+                [bytes] => ready!(Pin::new(&mut *stream).poll_write(context, bytes))?,
+                queue => {
+                    let slices: SmallVec<[IoSlice<'_>; 8]> =
+                        queue.iter().map(|bytes| IoSlice::new(bytes)).collect();
+                    ready!(Pin::new(&mut *stream).poll_write_vectored(context, &slices))?
+                }
             };
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
