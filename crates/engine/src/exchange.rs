@@ -190,7 +190,7 @@ impl Exchange {
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
         for chain in chains.into_iter().flatten() {
-            if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self) {
+            if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
             }
         }
@@ -209,7 +209,7 @@ impl Exchange {
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
-            if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
+            if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
                 return Ok(response);
             }
         }

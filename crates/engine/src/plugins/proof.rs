@@ -1,0 +1,89 @@
+//! Proofs: what proves a consumer to each authentication plugin, built from the credentials of the snapshot.
+//!
+//! Each plugin's file says what its credentials are made of and checks what a caller presents; consumers are found here by
+//! what a credential is looked up by. A hundred thousand API keys stand side by side, so the larger proofs are boxed.
+
+use super::basic_auth::Account;
+use super::{Problem, misfit};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What one credential proves its consumer by.
+pub enum Proof {
+    /// The SHA-256 of an API key.
+    Key([u8; 32]),
+    Password(Box<Account>),
+}
+
+/// The kinds of proofs, each of one plugin.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    Key,
+    Password,
+}
+
+/// A credential of `key-auth`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyAuth {
+    key_sha256: String,
+}
+
+impl Proof {
+    /// Builds a credential of `plugin`.
+    pub fn build(plugin: &str, config: &Value) -> Result<Self, Problem> {
+        match plugin {
+            "key-auth" => {
+                let KeyAuth { key_sha256 } = read(config)?;
+                let digest = decode_digest(&key_sha256).ok_or("key_sha256 must be 64 hex digits".to_owned())?;
+                Ok(Self::Key(digest))
+            }
+            "basic-auth" => Ok(Self::Password(Box::new(Account::build(read(config)?)?))),
+            _ => Err(format!("no plugin takes credentials of {plugin:?}").into()),
+        }
+    }
+
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Key(_) => Scheme::Key,
+            Self::Password(_) => Scheme::Password,
+        }
+    }
+
+    /// What it is looked up by, which no other of its scheme has.
+    pub fn found_by(&self) -> &[u8] {
+        match self {
+            Self::Key(digest) => digest,
+            Self::Password(account) => account.username.as_bytes(),
+        }
+    }
+}
+
+impl Scheme {
+    /// What credentials are looked up by, in words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Password => "username",
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(config: &Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(config).map_err(|error| {
+        let Problem { pointer, why } = misfit(error);
+        Problem { pointer: format!("/config{pointer}"), why }
+    })
+}
+
+pub(crate) fn decode_digest(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(digest)
+}
