@@ -44,7 +44,8 @@ from toolway.config.models.checks import (
     PassiveHealthy,
     PassiveUnhealthy,
 )
-from toolway.config.models.consumer import Credential, KeyAuthCredential
+from toolway.config.models.consumer import Credential
+from toolway.config.models.credentials import BasicAuthCredential, JwtAuthCredential, KeyAuthCredential
 from toolway.config.models.gateway import Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
@@ -68,6 +69,8 @@ TABLES: Mapping[type[Model], str] = {
     Consumer: "consumers",
     Credential: "credentials",
     KeyAuthCredential: "key-auth of a consumer",
+    BasicAuthCredential: "basic-auth of a consumer",
+    JwtAuthCredential: "jwt-auth of a consumer",
     Route: "routes",
     Service: "services",
     Upstream: "upstreams",

@@ -111,6 +111,10 @@ pub struct Exchange {
     pub withheld: SmallVec<[HeaderName; 2]>,
     /// Likewise of the query, encoded and joined by `&`.
     pub withheld_query: String,
+    /// Likewise of the cookies, by name.
+    pub withheld_cookies: SmallVec<[Arc<str>; 1]>,
+    /// The claims of the caller's token, where a plugin keeps them.
+    pub claims: Option<Box<serde_json::Map<String, serde_json::Value>>>,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
     /// Written when it is dropped, with the exchange or with the body of its response.
@@ -175,6 +179,8 @@ impl Exchange {
             tunnel: None,
             withheld: SmallVec::new(),
             withheld_query: String::new(),
+            withheld_cookies: SmallVec::new(),
+            claims: None,
             response_headers: HeaderMap::new(),
             record,
         }

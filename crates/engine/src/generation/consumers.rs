@@ -62,6 +62,7 @@ pub struct Consumers {
 struct Proofs {
     keys: Table<Key>,
     passwords: Table<Key>,
+    tokens: Table<Key>,
 }
 
 impl Proofs {
@@ -69,6 +70,7 @@ impl Proofs {
         match scheme {
             Scheme::Key => &self.keys,
             Scheme::Password => &self.passwords,
+            Scheme::Token => &self.tokens,
         }
     }
 
@@ -76,6 +78,7 @@ impl Proofs {
         match scheme {
             Scheme::Key => &mut self.keys,
             Scheme::Password => &mut self.passwords,
+            Scheme::Token => &mut self.tokens,
         }
     }
 }

@@ -28,7 +28,8 @@ const MALFORMED: &str = "Invalid authorization in request";
 const WRONG: &str = "Invalid user authorization";
 
 /// The hash for usernames that nobody has, so that an answer takes as long for them. No password fits it.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$dG9vbHdheS1ub2JvZHkhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$dG9vbHdheS1ub2JvZHkhIQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Lets in who presents the username and password of a consumer.
 #[derive(Deserialize, JsonSchema)]
@@ -143,12 +144,7 @@ impl BasicAuth {
     }
 
     /// Has the password looked at elsewhere.
-    async fn ask(
-        &self,
-        exchange: &mut Exchange,
-        question: Question,
-        claimed: Claimed,
-    ) -> Option<Response> {
+    async fn ask(&self, exchange: &mut Exchange, question: Question, claimed: Claimed) -> Option<Response> {
         let asked = exchange.worker.shared.state.passwords.ask(question);
         match asked {
             Some(answer) => {

@@ -7,8 +7,10 @@ use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
+use crate::variable::{arguments, decoded, decodes_to};
 use ::http::header::WWW_AUTHENTICATE;
 use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::borrow::Cow;
 
 /// The entrance that one plugin guards.
 pub struct Entrance {
@@ -77,4 +79,31 @@ pub fn after_scheme<'a>(value: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (start, rest) = value.split_at_checked(scheme.len())?;
     let is_scheme = start.eq_ignore_ascii_case(scheme.as_bytes()) && rest.first() == Some(&b' ');
     is_scheme.then(|| rest.trim_ascii())
+}
+
+/// What the query argument `wanted` presents, the first where there are several; an empty value is nothing.
+pub fn presented_argument<'a>(exchange: &'a Exchange, wanted: &str) -> Option<Cow<'a, [u8]>> {
+    // What another plugin keeps from the upstream may be this one's too.
+    let queries = [exchange.request.uri.query().unwrap_or_default(), exchange.withheld_query.as_str()];
+    let mut all = queries.into_iter().flat_map(arguments);
+    let (_, value) = all.find(|(name, _)| decodes_to(name, wanted))?;
+    match decoded(value) {
+        Cow::Borrowed("") => None,
+        Cow::Borrowed(text) => Some(text.as_bytes().into()),
+        Cow::Owned(text) => Some(text.into_bytes().into()),
+    }
+}
+
+/// Keeps the query argument `wanted` from the upstream, however often it comes.
+pub fn hide_argument(exchange: &mut Exchange, wanted: &str) {
+    let Some(query) = exchange.request.uri.query() else {
+        return;
+    };
+    let is_wanted = |part: &&str| arguments(part).any(|(name, _)| decodes_to(name, wanted));
+    let (hidden, kept): (Vec<_>, Vec<_>) = query.split('&').partition(is_wanted);
+    if !hidden.is_empty() {
+        let (hidden, kept) = (hidden.join("&"), kept.join("&"));
+        exchange.withhold_query(&hidden);
+        exchange.set_query(&kept);
+    }
 }

@@ -3,11 +3,10 @@
 //! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
 //! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
 
-use super::entrance::{Entrance, Presented, after_scheme, presented};
+use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
 use crate::http::headers::is_of_connection;
-use crate::variable::{arguments, decoded, decodes_to};
 use ::http::HeaderName;
 use ::http::header::{AUTHORIZATION, HOST};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -88,7 +87,9 @@ impl Plugin for KeyAuth {
         });
         let refused = self.entrance.admit(exchange, proven);
         if refused.is_none() && self.hide_credentials {
-            self.hide(exchange);
+            let ([header], [argument]) = (&self.header, &self.query);
+            exchange.withheld.push(header.clone());
+            hide_argument(exchange, argument);
         }
         refused.into()
     }
@@ -118,33 +119,8 @@ impl KeyAuth {
             Presented::Several => return Err(INVALID),
             Presented::Nothing => {}
         }
-        let [wanted] = &self.query;
-        // What another plugin keeps from the upstream may be this one's too.
-        let queries = [exchange.request.uri.query().unwrap_or_default(), exchange.withheld_query.as_str()];
-        let mut all = queries.into_iter().flat_map(arguments);
-        let (_, value) = all.find(|(name, _)| decodes_to(name, wanted)).ok_or(MISSING)?;
-        match decoded(value) {
-            Cow::Borrowed("") => Err(MISSING),
-            Cow::Borrowed(key) => Ok(key.as_bytes().into()),
-            Cow::Owned(key) => Ok(key.into_bytes().into()),
-        }
-    }
-
-    /// Keeps the key from the upstream, wherever it stands.
-    fn hide(&self, exchange: &mut Exchange) {
-        let [name] = &self.header;
-        exchange.withheld.push(name.clone());
-        let Some(query) = exchange.request.uri.query() else {
-            return;
-        };
-        let [wanted] = &self.query;
-        let is_key = |part: &&str| arguments(part).any(|(name, _)| decodes_to(name, wanted));
-        let (keys, kept): (Vec<_>, Vec<_>) = query.split('&').partition(is_key);
-        if !keys.is_empty() {
-            let (keys, kept) = (keys.join("&"), kept.join("&"));
-            exchange.withhold_query(&keys);
-            exchange.set_query(&kept);
-        }
+        let [argument] = &self.query;
+        presented_argument(exchange, argument).ok_or(MISSING)
     }
 }
 

@@ -10,6 +10,7 @@ mod cors;
 pub mod counters;
 mod entrance;
 mod groups;
+mod jwt_auth;
 mod key_auth;
 mod limit_count;
 mod prometheus;
@@ -179,6 +180,7 @@ pub static TABLE: &[Entry] = &[
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
+    entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),

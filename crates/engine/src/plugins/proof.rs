@@ -4,6 +4,7 @@
 //! what a credential is looked up by. A hundred thousand API keys stand side by side, so the larger proofs are boxed.
 
 use super::basic_auth::Account;
+use super::jwt_auth::TokenKey;
 use super::{Problem, misfit};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -14,6 +15,7 @@ pub enum Proof {
     /// The SHA-256 of an API key.
     Key([u8; 32]),
     Password(Box<Account>),
+    Token(Box<TokenKey>),
 }
 
 /// The kinds of proofs, each of one plugin.
@@ -21,6 +23,7 @@ pub enum Proof {
 pub enum Scheme {
     Key,
     Password,
+    Token,
 }
 
 /// A credential of `key-auth`.
@@ -36,10 +39,12 @@ impl Proof {
         match plugin {
             "key-auth" => {
                 let KeyAuth { key_sha256 } = read(config)?;
-                let digest = decode_digest(&key_sha256).ok_or("key_sha256 must be 64 hex digits".to_owned())?;
+                let digest =
+                    decode_digest(&key_sha256).ok_or("key_sha256 must be 64 hex digits".to_owned())?;
                 Ok(Self::Key(digest))
             }
             "basic-auth" => Ok(Self::Password(Box::new(Account::build(read(config)?)?))),
+            "jwt-auth" => Ok(Self::Token(Box::new(TokenKey::build(read(config)?)?))),
             _ => Err(format!("no plugin takes credentials of {plugin:?}").into()),
         }
     }
@@ -48,6 +53,7 @@ impl Proof {
         match self {
             Self::Key(_) => Scheme::Key,
             Self::Password(_) => Scheme::Password,
+            Self::Token(_) => Scheme::Token,
         }
     }
 
@@ -56,6 +62,7 @@ impl Proof {
         match self {
             Self::Key(digest) => digest,
             Self::Password(account) => account.username.as_bytes(),
+            Self::Token(token) => token.key.as_bytes(),
         }
     }
 }
@@ -64,7 +71,7 @@ impl Scheme {
     /// What credentials are looked up by, in words.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Key => "key",
+            Self::Key | Self::Token => "key",
             Self::Password => "username",
         }
     }

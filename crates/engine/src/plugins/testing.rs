@@ -55,7 +55,8 @@ impl Bench {
     }
 
     fn on(state: Arc<State>, route: &str, plugins: Value) -> Self {
-        let generation = generation(&state, route, plugins, &[]).unwrap_or_else(|message| panic!("{message}"));
+        let generation =
+            generation(&state, route, plugins, &[]).unwrap_or_else(|message| panic!("{message}"));
         Self::of(generation, state, route)
     }
 
@@ -112,12 +113,7 @@ impl Wake for Unpark {
     }
 }
 
-fn generation(
-    state: &Arc<State>,
-    route: &str,
-    plugins: Value,
-    more: &[Value],
-) -> Result<Generation, String> {
+fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
     let consumer = |name: &str| {
         let config = json!({"key_sha256": key(&format!("{name}-key"))});
         let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});

@@ -7,6 +7,7 @@ use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::Body;
 use crate::http::forwarded::{self, Lines, Origin};
+use crate::http::headers::remove_cookie;
 use crate::snapshot::PassHost;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, header};
@@ -45,6 +46,9 @@ pub fn headers(exchange: &mut Exchange) -> Lines {
     let request = &mut exchange.request;
     for name in &exchange.withheld {
         request.headers.remove(name);
+    }
+    for name in &exchange.withheld_cookies {
+        remove_cookie(&mut request.headers, name);
     }
     let may_upgrade = exchange.route.as_ref().is_some_and(|route| route.websocket);
     if let Some(protocol) = exchange.upgrade.take().filter(|_| may_upgrade) {
