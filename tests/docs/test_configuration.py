@@ -45,7 +45,13 @@ from toolway.config.models.checks import (
     PassiveUnhealthy,
 )
 from toolway.config.models.consumer import Credential
-from toolway.config.models.credentials import BasicAuthCredential, JwtAuthCredential, KeyAuthCredential
+from toolway.config.models.credentials import (
+    BasicAuthCredential,
+    HmacAuthCredential,
+    JwtAuthCredential,
+    KeyAuthCredential,
+    MtlsAuthCredential,
+)
 from toolway.config.models.gateway import Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
@@ -71,6 +77,8 @@ TABLES: Mapping[type[Model], str] = {
     KeyAuthCredential: "key-auth of a consumer",
     BasicAuthCredential: "basic-auth of a consumer",
     JwtAuthCredential: "jwt-auth of a consumer",
+    HmacAuthCredential: "hmac-auth of a consumer",
+    MtlsAuthCredential: "mtls-auth of a consumer",
     Route: "routes",
     Service: "services",
     Upstream: "upstreams",

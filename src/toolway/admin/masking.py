@@ -90,8 +90,8 @@ def _member(value: Any, part: str) -> tuple[Any, Any]:
 
 
 def _kept(value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, tuple[str, ...]]]:
-    """What a value has in place of secrets that are not stored: the pointer to a plugin's settings, these, the
-    secret's field, and the fields that are there instead, of which the first always is.
+    """What a value has in place of secrets that are not stored: the pointer to a plugin's settings, these,
+    the secret's field, and the fields that are there instead, of which the first always is.
     """
     plugins = value.get("plugins")
     for name, settings in (plugins if isinstance(plugins, dict) else {}).items():

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolway.compile.precedence import merged
-from toolway.config.models import CREDENTIALS, Consumer, Proof
+from toolway.config.models import CREDENTIALS, Proof
 
 if TYPE_CHECKING:
     from toolway.compile.draft import Draft

@@ -18,7 +18,7 @@ CODES = MappingProxyType(
         "api-without-server": "An api has no upstream and its document no absolute http or https server.",
         "app-without-operations": "An app selects no operation, so that its clients see no tool. A warning.",
         "clash": "Two routes take the same requests; only one of them gets them. A warning.",
-        "duplicate-credential": "Two consumers have the same key or username, so that a caller could be either of them.",
+        "duplicate-credential": "Two consumers have the same key, so that a caller could be either.",
         "duplicate-id": "Two resources of one kind have the same id.",
         "engine-refused": "The engine cannot build what the configuration asks for.",
         "environment-missing": "An environment variable is not set and has no default.",

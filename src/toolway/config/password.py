@@ -1,8 +1,8 @@
 """Passwords as argon2id hashes: what is stored and compiled of a password that callers present.
 
 A hash that is stored has a random salt. One that is compiled from a file has a salt that is derived from the
-username, so that an unchanged file gives an unchanged snapshot; hashes are remembered, since each takes tens of
-milliseconds. The parameters are OWASP's first choice for argon2id.
+username, so that an unchanged file gives an unchanged snapshot; hashes are remembered, since each takes tens
+of milliseconds. The parameters are OWASP's first choice for argon2id.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import hashlib
 import os
 import re
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from argon2.low_level import Type, hash_secret
 
-from toolway.config.secret import Secret
+if TYPE_CHECKING:
+    from toolway.config.secret import Secret
 
 _PASSES = 2
 _KIBIBYTES = 19 * 1024

@@ -14,7 +14,7 @@ _MINIMUM_RSA_BITS = 2048
 
 
 def info_of(pem: str, algorithm: str) -> bytes:
-    """The SubjectPublicKeyInfo (DER) of a public key or certificate. Raises ValueError, without showing it."""
+    """The SubjectPublicKeyInfo (DER) of a public key or certificate. Raises ValueError that hides it."""
     text = pem.encode()
     try:
         is_certificate = b"BEGIN CERTIFICATE" in text

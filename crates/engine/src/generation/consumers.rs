@@ -63,6 +63,8 @@ struct Proofs {
     keys: Table<Key>,
     passwords: Table<Key>,
     tokens: Table<Key>,
+    signatures: Table<Key>,
+    certificates: Table<Key>,
 }
 
 impl Proofs {
@@ -71,6 +73,8 @@ impl Proofs {
             Scheme::Key => &self.keys,
             Scheme::Password => &self.passwords,
             Scheme::Token => &self.tokens,
+            Scheme::Signature => &self.signatures,
+            Scheme::Certificate => &self.certificates,
         }
     }
 
@@ -79,6 +83,8 @@ impl Proofs {
             Scheme::Key => &mut self.keys,
             Scheme::Password => &mut self.passwords,
             Scheme::Token => &mut self.tokens,
+            Scheme::Signature => &mut self.signatures,
+            Scheme::Certificate => &mut self.certificates,
         }
     }
 }

@@ -10,9 +10,12 @@ mod cors;
 pub mod counters;
 mod entrance;
 mod groups;
+mod hmac_auth;
 mod jwt_auth;
 mod key_auth;
 mod limit_count;
+mod mtls_auth;
+mod multi_auth;
 mod prometheus;
 mod proof;
 mod proxy_rewrite;
@@ -179,6 +182,9 @@ pub static TABLE: &[Entry] = &[
     entry::<real_ip::RealIp>("real-ip", 23000, Phase::Receive),
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
+    entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
+    entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
+    entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),

@@ -4,7 +4,9 @@
 //! what a credential is looked up by. A hundred thousand API keys stand side by side, so the larger proofs are boxed.
 
 use super::basic_auth::Account;
+use super::hmac_auth::SigningSecret;
 use super::jwt_auth::TokenKey;
+use super::mtls_auth::Certificate;
 use super::{Problem, misfit};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -16,6 +18,8 @@ pub enum Proof {
     Key([u8; 32]),
     Password(Box<Account>),
     Token(Box<TokenKey>),
+    Signature(Box<SigningSecret>),
+    Certificate(Certificate),
 }
 
 /// The kinds of proofs, each of one plugin.
@@ -24,6 +28,8 @@ pub enum Scheme {
     Key,
     Password,
     Token,
+    Signature,
+    Certificate,
 }
 
 /// A credential of `key-auth`.
@@ -45,6 +51,8 @@ impl Proof {
             }
             "basic-auth" => Ok(Self::Password(Box::new(Account::build(read(config)?)?))),
             "jwt-auth" => Ok(Self::Token(Box::new(TokenKey::build(read(config)?)?))),
+            "hmac-auth" => Ok(Self::Signature(Box::new(SigningSecret::build(read(config)?)?))),
+            "mtls-auth" => Ok(Self::Certificate(Certificate::build(read(config)?)?)),
             _ => Err(format!("no plugin takes credentials of {plugin:?}").into()),
         }
     }
@@ -54,6 +62,8 @@ impl Proof {
             Self::Key(_) => Scheme::Key,
             Self::Password(_) => Scheme::Password,
             Self::Token(_) => Scheme::Token,
+            Self::Signature(_) => Scheme::Signature,
+            Self::Certificate(_) => Scheme::Certificate,
         }
     }
 
@@ -63,6 +73,8 @@ impl Proof {
             Self::Key(digest) => digest,
             Self::Password(account) => account.username.as_bytes(),
             Self::Token(token) => token.key.as_bytes(),
+            Self::Signature(secret) => secret.key_id.as_bytes(),
+            Self::Certificate(Certificate(text)) => text.as_bytes(),
         }
     }
 }
@@ -73,6 +85,8 @@ impl Scheme {
         match self {
             Self::Key | Self::Token => "key",
             Self::Password => "username",
+            Self::Signature => "key_id",
+            Self::Certificate => "certificate",
         }
     }
 }

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 from toolway.config.models.base import Identifier, Plugins, Resource, matching, refuse
 from toolway.config.models.credentials import CredentialSettings
 
+
 @dataclass(frozen=True, slots=True)
 class Proof:
     """A credential as parsed, wherever it stood."""

@@ -128,7 +128,8 @@ class BasicAuthCredential(CredentialSettings):
     kept_as = MappingProxyType({"password": ("password_hash",)})
 
     username: Annotated[
-        str, matching(r"[^:\x00-\x1f\x7f]{1,256}", "at most 256 characters without colon and control characters")
+        str,
+        matching(r"[^:\x00-\x1f\x7f]{1,256}", "at most 256 characters without colon and control characters"),
     ]
     password: Secret | None = None
     password_hash: Annotated[Secret, AfterValidator(_hash)] | None = None
@@ -145,9 +146,7 @@ class BasicAuthCredential(CredentialSettings):
 
     def compiled(self) -> dict[str, Any]:
         """The hash, which for an unchanged password is always the same."""
-        kept = self.password_hash or Secret(
-            hash_of(self.password or Secret(""), derived_salt(self.username))
-        )
+        kept = self.password_hash or Secret(hash_of(self.password or Secret(""), derived_salt(self.username)))
         return {"username": self.username, "password_hash": kept}
 
     @classmethod
@@ -161,7 +160,7 @@ class BasicAuthCredential(CredentialSettings):
 
 
 class JwtAuthCredential(CredentialSettings):
-    """What tokens for routes with `jwt-auth` are verified by: a secret, or the public key of who signs them."""
+    """What tokens for routes with `jwt-auth` are verified by: a secret, or a public key."""
 
     found_by = "key"
     not_supported = frozenset({"private_key"})
@@ -217,7 +216,7 @@ class JwtAuthCredential(CredentialSettings):
         return {**found, "lifetime_grace_period": self.lifetime_grace_period}
 
     def weakness(self) -> str | None:
-        """What to say of a secret that is shorter than what the algorithm makes of it (RFC 7518 section 3.2)."""
+        """What to say of a secret that is shorter than RFC 7518 section 3.2 wants it."""
         wanted = int(self.algorithm[2:]) // 8 if self.secret is not None else 0
         found = len(self._secret_bytes())
         if found >= wanted:
@@ -235,7 +234,7 @@ class JwtAuthCredential(CredentialSettings):
         except ValueError:
             found = b""
         if not found:
-            raise refuse("wrong-type", "expected a secret in base64, as base64_secret says")
+            raise refuse("wrong-value", "expected a secret in base64, as base64_secret says")
         return found
 
     def _public_key_info(self) -> bytes:
@@ -244,10 +243,70 @@ class JwtAuthCredential(CredentialSettings):
         try:
             return token_key.info_of(self.public_key.reveal(), self.algorithm)
         except ValueError as error:
-            raise refuse("wrong-type", str(error)) from None
+            raise refuse("wrong-value", str(error)) from None
+
+
+class HmacAuthCredential(CredentialSettings):
+    """What a caller signs requests with for routes with `hmac-auth`."""
+
+    found_by = "key_id"
+    # Of the plugin as it was before APISIX 3.11.
+    not_supported = frozenset(
+        {"access_key", "algorithm", "clock_skew", "encode_uri_params", "keep_headers", "max_req_body"}
+    )
+
+    key_id: Annotated[str, matching(r'[^"\x00-\x1f\x7f]{1,256}', "at most 256 characters without quotes")]
+    secret_key: Secret
+
+    def identity(self) -> str:
+        """The key id."""
+        return self.key_id
+
+    def compiled(self) -> dict[str, Any]:
+        """Both, for signatures are made anew to be compared."""
+        return {"key_id": self.key_id, "secret_key": self.secret_key}
+
+
+def _fingerprint(value: str) -> str:
+    plain = value.replace(":", "").lower()
+    if not _DIGEST.fullmatch(plain):
+        raise refuse("wrong-value", "expected the 64 hexadecimal digits of a SHA-256, with or without colons")
+    return plain
+
+
+class MtlsAuthCredential(CredentialSettings):
+    """The client certificate that a caller shows to routes with `mtls-auth`."""
+
+    found_by = "fingerprint"
+
+    fingerprint: Annotated[str, AfterValidator(_fingerprint)] | None = None
+    """SHA-256 of the certificate, in hexadecimal digits."""
+    subject: (
+        Annotated[str, matching(r".{1,200}=.{1,1000}", 'a distinguished name, such as "CN=jack"')] | None
+    ) = None
+    """Its subject's distinguished name; any certificate of the authority with it is taken."""
+
+    @model_validator(mode="after")
+    def _one(self) -> MtlsAuthCredential:
+        _one_of(fingerprint=self.fingerprint, subject=self.subject)
+        return self
+
+    def identity(self) -> str:
+        """Whichever it has."""
+        return self.fingerprint or self.subject or ""
+
+    def compiled(self) -> dict[str, Any]:
+        """Whichever it has."""
+        return {"fingerprint": self.fingerprint} if self.fingerprint else {"subject": self.subject}
 
 
 CREDENTIALS: Mapping[str, type[CredentialSettings]] = MappingProxyType(
-    {"basic-auth": BasicAuthCredential, "jwt-auth": JwtAuthCredential, "key-auth": KeyAuthCredential}
+    {
+        "basic-auth": BasicAuthCredential,
+        "hmac-auth": HmacAuthCredential,
+        "jwt-auth": JwtAuthCredential,
+        "key-auth": KeyAuthCredential,
+        "mtls-auth": MtlsAuthCredential,
+    }
 )
 """The plugins whose settings at a consumer are credentials, with what those look like."""
