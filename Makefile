@@ -7,7 +7,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 RUST := $(shell find crates -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
 
-.PHONY: help demo test lint fmt bench clean
+.PHONY: help demo test lint fmt bench bench-micro fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -16,6 +16,8 @@ help:
 	@echo "make lint    check style, types and layers"
 	@echo "make fmt     format the code"
 	@echo "make bench   compare with nginx, HAProxy, Envoy, Caddy and FastMCP; ARGS=--quick for a short look"
+	@echo "make bench-micro   time single steps of the engine; ARGS is a filter of names"
+	@echo "make fuzz    feed the engine's parsers with made-up bytes; TARGETS=proxy SECONDS=60"
 	@echo "make clean   remove everything that was built"
 
 $(VENV)/.run: requirements/run.txt
@@ -49,7 +51,7 @@ lint: $(VENV)/.engine $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	cargo fmt --check
-	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets -- -D warnings
+	PYO3_PYTHON=$(CURDIR)/$(BIN)/python cargo clippy --quiet --locked --workspace --all-targets --features toolway-engine/fuzzing -- -D warnings
 
 fmt: $(VENV)/.dev
 	$(BIN)/ruff check --fix
@@ -65,6 +67,21 @@ $(VENV)-bench/.peers: requirements/bench.txt
 
 bench: $(VENV)/.engine $(VENV)/.dev $(VENV)-bench/.peers
 	@$(BIN)/python -m benches.load $(ARGS)
+
+bench-micro:
+	@cargo bench --quiet --locked --package toolway-engine --features fuzzing --bench micro -- $(ARGS)
+
+# Needs a nightly compiler (rustup toolchain install nightly). What it finds stands in fuzz/artifacts.
+TARGETS ?= $(notdir $(basename $(wildcard fuzz/fuzz_targets/*.rs)))
+SECONDS ?= 60
+fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-fuzz
+	@for target in $(TARGETS); do \
+	  echo "==> $$target, $(SECONDS) seconds"; \
+	  mkdir -p fuzz/corpus/$$target; \
+	  cargo +nightly fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	    -max_total_time=$(SECONDS) -timeout=30 -print_final_stats=1 $(ARGS) || exit 1; \
+	done
 
 # Pins every dependency anew. The files name no address that packages come from.
 .PHONY: requirements

@@ -23,7 +23,7 @@ from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
 from toolway.problem import ConfigurationError, Problem
 from toolway.reading import Reader
-from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory, warn_of_few_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,7 +124,9 @@ class Gateway(Running):
     def listen(self, *, watch: bool = True, beside: bool = False) -> None:
         """The second half of `start`, for one that was built. Raises OSError."""
         self._built.start(beside=beside)
+        warn_of_few_files()
         if watch:
+            self._reader.managed.start(self.reload)
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
 
@@ -190,6 +192,7 @@ class Gateway(Running):
         if self._watcher is not None:
             self._watcher.join()
             self._watcher = None
+        self._reader.managed.close()
         return super().stop(timeout)
 
     def _compiled(self, content: bytes | None = None) -> Compiled:

@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolway import openapi
@@ -19,6 +19,7 @@ from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
 from toolway.config.source import read_file
 from toolway.problem import ConfigurationError, Problem
+from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +75,8 @@ class Reader:
 
     plugin_schemas: Mapping[str, Any]
     """As the engine tells them: plugin name -> {"priority", "schema"}."""
+    managed: ManagedSecrets = field(default_factory=ManagedSecrets)
+    """What secret managers have told."""
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
@@ -84,7 +87,9 @@ class Reader:
 
     def configuration(self, path: Path, content: bytes) -> Configuration:
         """The configuration in the file `path`, which holds `content`. Raises ConfigurationError."""
-        configuration = parse(load(path, content=content), plugin_schemas=self.plugin_schemas)
+        source = replace(load(path, content=content), managed=self.managed)
+        configuration = parse(source, plugin_schemas=self.plugin_schemas)
+        self.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
         for file in configuration.files:
             self._note(file)
         return configuration

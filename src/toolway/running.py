@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import queue
+import resource
 import signal
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("toolway.gateway")
 
 DRAIN_SECONDS = 30.0
+_FEW_FILES = 4096
 _FIXED_UNTIL_RESTART = ("listen", "tls_listen", "workers", "metrics", "control", "access_log")
 
 
@@ -133,6 +135,17 @@ class Running(ABC):
         if self._engine is None:
             raise RuntimeError("the gateway was not built")
         return self._engine
+
+
+def warn_of_few_files() -> None:
+    """Logs that the process may have few files open. The engine has raised the limit as far as it may."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files != resource.RLIM_INFINITY and files < _FEW_FILES:
+        logger.warning(
+            "the process may open only %d files, and each connection is one; raise the limit "
+            "(ulimit -Hn, or LimitNOFILE of systemd)",
+            files,
+        )
 
 
 def give_back_memory() -> None:

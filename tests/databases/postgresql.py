@@ -82,6 +82,12 @@ class Server:
         self.execute(f"CREATE DATABASE {name}")
         return self.url(name)
 
+    def new_schema(self) -> str:
+        """Makes an empty schema, quicker than a database: the URL of a database that has nothing else."""
+        name = next(self._names)
+        self.execute(f"CREATE SCHEMA {name}")
+        return self.url(query=f"?options=-csearch_path%3D{name}")
+
     def execute(self, statement: str, url: str | None = None) -> None:
         """Runs a statement, each in a transaction of its own."""
         with psycopg.connect(url or self.url(), autocommit=True) as connection:

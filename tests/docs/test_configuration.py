@@ -52,7 +52,7 @@ from toolway.config.models.credentials import (
     KeyAuthCredential,
     MtlsAuthCredential,
 )
-from toolway.config.models.gateway import Dns, Limits, PathRules
+from toolway.config.models.gateway import Admin, AdminKey, AdminTls, Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -64,6 +64,9 @@ PAGE = DOCS / "configuration.md"
 
 TABLES: Mapping[type[Model], str] = {
     GatewaySettings: "gateway",
+    Admin: "admin",
+    AdminKey: "keys of the Admin API",
+    AdminTls: "TLS of the Admin API",
     GatewayTls: "TLS at the listeners",
     Dns: "dns",
     Limits: "limits",

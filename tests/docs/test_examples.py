@@ -1,6 +1,7 @@
 """Every example of a configuration in README.md and docs/ is a whole file that the gateway would serve.
 
-The OpenAPI documents that examples name are the demo's; environment values and files of secrets are made up.
+The OpenAPI documents that examples name are the demo's; environment values, files of secrets and what secret
+managers have are made up.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import ast
 import json
 import re
 import shutil
+from dataclasses import replace
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ import trustme
 from toolway import openapi
 from toolway.compile import compile as compile_configuration
 from toolway.config import load, parse
+from toolway.secret_managers import ManagedSecrets, VaultSettings
 
 from .pages import DOCS, README, Block, blocks
 
@@ -40,6 +43,13 @@ PEM = {
 DOCUMENTS = ("conference.yaml", "shop.yaml")
 
 
+class MadeUp(ManagedSecrets):
+    """Has every secret."""
+
+    def read(self, settings: VaultSettings, path: str, key: str) -> str:
+        return f"{settings.prefix}/{path}/{key}"
+
+
 def place(block: Block) -> str:
     return f"{block.page}:{block.line}"
 
@@ -60,7 +70,7 @@ def test_an_example_is_a_configuration_that_is_served(block: Block, tmp_path: Pa
         (tmp_path / name).write_text(f"secret-{number}\n")
     path = tmp_path / "toolway.yaml"
     path.write_text(block.text)
-    source = load(path, environment=environment_of(block.text))
+    source = replace(load(path, environment=environment_of(block.text)), managed=MadeUp())
     assert source.data, "an example is a whole file"
     configuration = parse(source, plugin_schemas=json.loads(engine.plugin_schemas()))
     read = {api.id: openapi.read(api.spec, base=tmp_path) for api in configuration.apis}

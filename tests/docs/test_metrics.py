@@ -14,6 +14,9 @@ LABELS = {
     "apisix_bandwidth": "LatencyLabels",
     "apisix_http_requests": None,
     "apisix_nginx_http_current_connections": "StateLabels",
+    "toolway_worker_connections": "WorkerLabels",
+    "toolway_connections_refused": None,
+    "toolway_tls_handshake_errors": "HandshakeLabels",
     "apisix_node_info": "NodeLabels",
     "apisix_upstream_status": "UpstreamLabels",
     "toolway_errors": "ErrorLabels",
@@ -21,7 +24,14 @@ LABELS = {
     "toolway_access_log_dropped": None,
 }
 """The type of each metric's labels in the engine."""
-COUNTERS = {"apisix_http_requests", "toolway_errors", "toolway_tool_calls", "toolway_access_log_dropped"}
+COUNTERS = {
+    "apisix_http_requests",
+    "toolway_connections_refused",
+    "toolway_tls_handshake_errors",
+    "toolway_errors",
+    "toolway_tool_calls",
+    "toolway_access_log_dropped",
+}
 """Metrics whose names get the ending that OpenMetrics demands of counters."""
 
 SOURCES = "\n".join(path.read_text() for path in sorted(OBSERVE.rglob("*.rs")) if path.stem != "tests")

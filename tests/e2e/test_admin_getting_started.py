@@ -1,4 +1,4 @@
-"""Apache APISIX's getting started tutorials against the Admin API, call by call, with the answers they tell."""
+"""Apache APISIX's getting started tutorials against the Admin API, call by call, with their answers."""
 
 from __future__ import annotations
 

@@ -175,7 +175,7 @@ def test_a_file_is_applied_from_the_command_line(tmp_path: Path, upstream: Upstr
         "      operationId: listThings\n      responses: {'200': {description: All.}}\n"
     )
     file.write_text(
-        "upstreams:\n  - {id: u, nodes: {${NODE}: 1}}\n"
+        'upstreams:\n  - {id: u, nodes: {"${NODE}": 1}}\n'
         "routes:\n  - {uri: /seed, upstream_id: u}\n"
         "apis:\n  - {id: things, spec: things.yaml, upstream_id: u}\n"
     )

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 
 from .live import KEY, live
 from .shared import shared
@@ -22,12 +23,21 @@ STATUSES = 0.95
 WHOLE = 0.85
 
 
+def certificates() -> dict[str, str]:
+    """What a case about `$env://` finds in the environment."""
+    found = {}
+    for name in ("TEST", "TEST2"):
+        own = trustme.CA().issue_cert("test.com")
+        found[f"{name}_CERT"] = own.cert_chain_pems[0].bytes().decode()
+        found[f"{name}_KEY"] = own.private_key_pem.bytes().decode()
+    return found
+
+
 @pytest.mark.timeout(300)
 def test_statuses_and_answers_are_those_of_apisix(tmp_path: Path) -> None:
     runner = shared("cases") / "run.py"
     results = tmp_path / "results.json"
-    environment = {f"TEST{number}_{what}": "" for number in ("", "2") for what in ("CERT", "KEY")}
-    with live(tmp_path / "data", environment=environment) as gateway:
+    with live(tmp_path / "data", environment=certificates()) as gateway:
         command = [sys.executable, str(runner), "--files", FILES, "--admin-key", KEY]
         command += ["--proxy", gateway.gateway.origin, "--admin", gateway.admin_url]
         command += ["--without-plugins", MISSING, "--json", str(results), "--settle", "0", "--report"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import socket
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .serving import CONTROL, LISTEN, METRICS, PATIENCE_SECONDS, run, toolway
+from .serving import CONTROL, LISTEN, METRICS, PATIENCE_SECONDS, READY, run, toolway
 from .things import DOCUMENT
 from .upstream import Answer
 
@@ -198,6 +199,26 @@ def test_an_address_that_is_taken_is_1_and_one_line(tmp_path: Path, block: str) 
     assert ran.stderr.startswith("toolway: cannot listen: ")
     assert address in ran.stderr
     assert ran.stderr.count("\n") == 1
+
+
+def test_the_number_of_files_is_raised_as_far_as_it_may_be_and_a_low_one_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "toolway.yaml"
+    path.write_text(json.dumps({"gateway": LISTEN}))
+    command = [
+        "bash",
+        "-c",
+        'ulimit -Sn 300; ulimit -Hn 2000; exec "$@"',
+        "limited",
+        *toolway("serve", "-c", str(path)),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        said = list(itertools.takewhile(lambda line: not line.startswith(READY), process.stderr))
+        with open(f"/proc/{process.pid}/limits", encoding="ascii") as limits:  # noqa: PTH123
+            files = next(line.split()[3:5] for line in limits if line.startswith("Max open files"))
+        process.terminate()
+    assert files == ["2000", "2000"]
+    assert any("may open only 2000 files" in line for line in said)
 
 
 def test_a_second_gateway_cannot_share_the_addresses_of_the_first(serve: Serve, tmp_path: Path) -> None:

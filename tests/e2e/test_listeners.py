@@ -1,28 +1,23 @@
-"""Listeners: TLS by server name, HTTP/2, and one process taking over from another under load."""
+"""Listeners: TLS by server name, and HTTP/2."""
 
 from __future__ import annotations
 
 import shutil
 import ssl
 import subprocess
-import threading
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
 
-from .serving import LISTEN, run, serving, write
+from .serving import LISTEN, run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from .conftest import Serve
     from .upstream import Upstream
-
-CLIENTS = 4
-REQUESTS = 400
 
 
 @pytest.fixture(scope="module")
@@ -115,37 +110,3 @@ def test_a_wrong_certificate_is_told_at_its_place(authority: trustme.CA, tmp_pat
     assert ran.returncode == 2
     assert "the private key is not that of the certificate [engine-refused]" in ran.stdout + ran.stderr
     assert "PRIVATE KEY" not in ran.stdout + ran.stderr
-
-
-def test_a_second_process_takes_over_without_a_failed_request(upstream: Upstream, tmp_path: Path) -> None:
-    path, successor = tmp_path / "first.yaml", tmp_path / "second.yaml"
-    settings = configuration(upstream.node)
-    write(path, settings)
-    statuses: list[int] = []
-    failed: list[httpx.HTTPError] = []
-    first_is_gone = threading.Event()
-
-    def load(origin: str) -> None:
-        try:
-            with httpx.Client(trust_env=False, timeout=20) as client:
-                count = 0
-                while count < REQUESTS or not first_is_gone.is_set():
-                    fresh = httpx.get if count % 2 else client.get
-                    statuses.append(fresh(f"{origin}/x").status_code)
-                    count += 1
-        except httpx.HTTPError as error:
-            failed.append(error)
-
-    with ExitStack() as stack:
-        with serving(path) as first:
-            settings["gateway"]["listen"] = [f"127.0.0.1:{first.port}"]
-            write(successor, settings)
-            threads = [threading.Thread(target=load, args=[first.origin]) for _ in range(CLIENTS)]
-            for thread in threads:
-                thread.start()
-            stack.enter_context(serving(successor, "--take-over"))
-        first_is_gone.set()
-        for thread in threads:
-            thread.join()
-    assert failed == []
-    assert set(statuses) == {200}

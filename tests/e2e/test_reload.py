@@ -7,16 +7,19 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from .loading import PATIENCE_SECONDS, Client, failures, get, statuses, under_load
 from .serving import LISTEN, REFUSED
 
 if TYPE_CHECKING:
     from .conftest import Serve
+    from .loading import Told
     from .serving import Gateway
     from .upstream import Upstream
 
-CONNECTIONS = 64
-RELOADS = int(os.environ.get("TOOLWAY_RELOAD_SECONDS", "5"))
-"""The file is rewritten once a second, so it is the number of seconds too; 60 for a long run."""
+CLIENTS = 8
+PACE_SECONDS = 0.1
+RELOADS = round(int(os.environ.get("TOOLWAY_RELOAD_SECONDS", "2")) / PACE_SECONDS)
+"""60 seconds for a long run."""
 
 
 def version(node: str, number: int) -> dict[str, Any]:
@@ -36,69 +39,38 @@ def version(node: str, number: int) -> dict[str, Any]:
     }
 
 
-class Connection:
-    """A keep-alive connection that asks again and again, and notes who answered."""
+async def reload_under_load(gateway: Gateway, node: str) -> set[str]:
+    """Reloads again and again, each time once the last version was served. Gives the versions served."""
+    loop = asyncio.get_running_loop()
+    seen = {str(number): asyncio.Event() for number in range(RELOADS + 1)}
+    served: set[str] = set()
 
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.answers = 0
-        self.versions: set[str] = set()
-        self.failures: list[str] = []
-
-    async def ask_until(self, done: asyncio.Event, seen: dict[str, asyncio.Event]) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        try:
-            while not done.is_set():
-                writer.write(b"GET /versioned/thing HTTP/1.1\r\nHost: gateway.test\r\n\r\n")
-                await self._read(reader, seen)
-        except (OSError, asyncio.IncompleteReadError) as error:
-            self.failures.append(repr(error))
-        finally:
-            writer.close()
-
-    async def _read(self, reader: asyncio.StreamReader, seen: dict[str, asyncio.Event]) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
-        status, *fields = head.strip().split("\r\n")
-        headers = dict(field.split(": ", 1) for field in fields)
-        body = await reader.readexactly(int(headers["content-length"]))
-        named = next((name.rpartition("-")[2] for name in headers if name.startswith("x-version-")), None)
-        if not status.startswith("http/1.1 200 ") or body != b'{"ok":true}' or named is None:
-            self.failures.append(f"{status} {body!r}")
-            return
-        self.answers += 1
-        self.versions.add(named)
+    def note(_: bytes, told: Told) -> None:
+        named = next((name.rpartition("-")[2] for name in told.headers if name.startswith("x-version-")), "")
+        served.add(named)
         if named in seen:
             seen[named].set()
 
-
-async def reload_under_load(gateway: Gateway, node: str) -> list[Connection]:
-    loop = asyncio.get_running_loop()
-    connections = [Connection(gateway.port) for _ in range(CONNECTIONS)]
-    done = asyncio.Event()
-    seen = {str(number): asyncio.Event() for number in range(RELOADS + 1)}
-    async with asyncio.timeout(60 + 10 * RELOADS), asyncio.TaskGroup() as tasks:
-        asking = [tasks.create_task(connection.ask_until(done, seen)) for connection in connections]
-        await seen["0"].wait()
+    clients = [Client(gateway.port, lambda: get("/versioned/thing"), told=note) for _ in range(CLIENTS)]
+    async with under_load(clients):
         begun = loop.time()
         for number in range(1, RELOADS + 1):
             # The pace of the file, not a wait for something to happen.
-            due = loop.time() + max(0.0, begun + number - loop.time())
-            while loop.time() < due:
-                await asyncio.wait(asking, timeout=due - loop.time())
+            await asyncio.sleep(begun + number * PACE_SECONDS - loop.time())
             await asyncio.to_thread(gateway.rewrite, version(node, number))
-            await seen[str(number)].wait()
-        done.set()
-    return connections
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await seen[str(number)].wait()
+    print(f"{RELOADS} reloads in {loop.time() - begun:.1f} s, {statuses(clients).total()} requests")
+    assert failures(clients) == []
+    assert set(statuses(clients)) == {200}
+    return served
 
 
-def test_no_request_fails_while_the_configuration_is_reloaded_every_second(
+def test_no_request_fails_while_the_configuration_is_reloaded_every_tenth_of_a_second(
     serve: Serve, upstream: Upstream
 ) -> None:
     gateway = serve(version(upstream.node, 0))
-    connections = asyncio.run(reload_under_load(gateway, upstream.node))
-    assert [connection.failures for connection in connections if connection.failures] == []
-    assert all(connection.answers for connection in connections)
-    served = set().union(*(connection.versions for connection in connections))
+    served = asyncio.run(reload_under_load(gateway, upstream.node))
     assert served == {str(number) for number in range(RELOADS + 1)}
 
 

@@ -119,10 +119,19 @@ def running(path: Path) -> Iterator[Gateway]:
 
 
 def status_of(gateway: Gateway, path: str) -> int:
+    return answer_of(gateway, path)[0]
+
+
+def body_of(gateway: Gateway, path: str) -> str:
+    return answer_of(gateway, path)[1]
+
+
+def answer_of(gateway: Gateway, path: str) -> tuple[int, str]:
     connection = http.client.HTTPConnection(gateway.listen_addresses[0], timeout=SECONDS)
     try:
         connection.request("GET", path)
-        return connection.getresponse().status
+        response = connection.getresponse()
+        return response.status, response.read().decode()
     finally:
         connection.close()
 
@@ -146,6 +155,36 @@ def test_a_wrong_file_is_told_and_the_last_good_one_goes_on(tmp_path: Path, upst
         write(tmp_path, routed(upstream, "/b"))
         log.wait_for("configuration reloaded")
         assert status_of(gateway, "/b") == 200
+
+
+def test_a_route_that_is_written_in_front_of_its_like_goes_first_after_a_reload(
+    tmp_path: Path, upstream: str
+) -> None:
+    old = routed(upstream, "/x/:a", "/y")
+    with running(write(tmp_path, old)) as gateway:
+        assert body_of(gateway, "/x/1") == "/x/1"
+        first = {**old["routes"][0], "id": "first", "plugins": {"proxy-rewrite": {"uri": "/first"}}}
+        write(tmp_path, {"routes": [first, *old["routes"]]})
+        assert gateway.reload()
+        assert (body_of(gateway, "/x/1"), body_of(gateway, "/y")) == ("/first", "/y")
+        write(tmp_path, {"routes": [*old["routes"], first]})
+        assert gateway.reload()
+        assert body_of(gateway, "/x/1") == "/x/1"
+
+
+def test_what_a_reload_would_break_elsewhere_is_told_at_its_place(
+    tmp_path: Path, upstream: str, log: Log
+) -> None:
+    routes = routed(upstream, "/a")
+    routes["routes"][0]["plugins"] = {"key-auth": {"anonymous_consumer": "guest"}}
+    gateway = Gateway(write(tmp_path, {"consumers": [{"username": "guest"}], **routes}))
+    gateway.build()
+    write(tmp_path, routes)
+    assert not gateway.reload()
+    position = (tmp_path / "toolway.yaml").read_text().index('"guest"') + 1
+    (said,) = [said for said in log.said if "engine-refused" in said]
+    assert 'there is no consumer "guest"' in said
+    assert f"toolway.yaml:1:{position}:" in said
 
 
 def test_a_change_of_a_document_in_another_folder_is_served(tmp_path: Path, upstream: str, log: Log) -> None:

@@ -5,14 +5,16 @@ use crate::exchange::Arrival;
 use crate::generation::{BuildError, Generation};
 use crate::mcp;
 use crate::observe::{AccessLog, serve_metrics};
-use crate::server::{Listener, Shared, WorkerThread, bind, run_once};
+use crate::server::{
+    Connections, Listener, Queue, Shared, WorkerThread, bind, most_files, raise_most_files, run_once,
+};
 use crate::snapshot::Gateway;
 use crate::state::State;
 use crate::upstream::{Orders, Upkeep};
 use ::http::HeaderMap;
 use arc_swap::ArcSwap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{io, thread};
@@ -28,7 +30,8 @@ pub struct Engine {
 }
 
 enum Life {
-    Built,
+    /// With each worker's queue of connections.
+    Built(Vec<Queue>),
     Running(Running),
     Drained,
 }
@@ -82,11 +85,13 @@ impl Engine {
             let why = format!("the thread that resolves names cannot be started: {error}");
             BuildError { problems: vec![(String::new(), why)] }
         })?;
+        // Each connection may need another one to an upstream.
+        let (connections, queues) = Connections::new(gateway.workers.max(1), most_files() / 2);
         let shared = Shared {
             generation: ArcSwap::from_pointee(generation),
             state,
             access_log,
-            connections: AtomicUsize::new(0),
+            connections,
             ready: AtomicBool::new(false),
         };
         Ok(Self {
@@ -94,7 +99,7 @@ impl Engine {
             gateway,
             upkeep,
             swapping: Mutex::default(),
-            life: Mutex::new(Life::Built),
+            life: Mutex::new(Life::Built(queues)),
         })
     }
 
@@ -115,11 +120,11 @@ impl Engine {
 
     fn listen(&self, beside: bool) -> Result<(), StartError> {
         let mut life = self.life();
-        if !matches!(*life, Life::Built) {
+        let Life::Built(queues) = &mut *life else {
             return Err(StartError::Started);
-        }
-        let workers = self.gateway.workers.max(1);
-        let mut sockets: Vec<Vec<Listener>> = (0..workers).map(|_| Vec::new()).collect();
+        };
+        raise_most_files();
+        let mut sockets: Vec<Vec<Listener>> = queues.iter().map(|_| Vec::new()).collect();
         let listen = listen_on(&self.gateway.listen, false, beside, &mut sockets)?;
         let tls_listen = listen_on(&self.gateway.tls_listen, true, beside, &mut sockets)?;
         let (metrics, metrics_address) = bind_one(self.gateway.metrics.as_deref(), beside)?;
@@ -133,10 +138,13 @@ impl Engine {
         if let Some(listener) = control {
             aside.push(serve_control(listener, self.shared.clone(), aside_stopped)?);
         }
-        let workers: io::Result<Vec<_>> = sockets
+        let workers: io::Result<Vec<_>> = std::mem::take(queues)
             .into_iter()
+            .zip(sockets)
             .enumerate()
-            .map(|(index, sockets)| WorkerThread::start(index, self.shared.clone(), sockets, stopped.clone()))
+            .map(|(index, (queue, sockets))| {
+                WorkerThread::start(index, self.shared.clone(), sockets, queue, stopped.clone())
+            })
             .collect();
         *life = Life::Running(Running {
             workers: workers?,
@@ -157,7 +165,7 @@ impl Engine {
     pub fn listen_addresses(&self) -> Vec<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.listen.clone(),
-            Life::Built | Life::Drained => Vec::new(),
+            Life::Built(_) | Life::Drained => Vec::new(),
         }
     }
 
@@ -165,7 +173,7 @@ impl Engine {
     pub fn tls_listen_addresses(&self) -> Vec<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.tls_listen.clone(),
-            Life::Built | Life::Drained => Vec::new(),
+            Life::Built(_) | Life::Drained => Vec::new(),
         }
     }
 
@@ -173,7 +181,7 @@ impl Engine {
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.metrics,
-            Life::Built | Life::Drained => None,
+            Life::Built(_) | Life::Drained => None,
         }
     }
 
@@ -181,7 +189,7 @@ impl Engine {
     pub fn control_address(&self) -> Option<SocketAddr> {
         match &*self.life() {
             Life::Running(running) => running.control,
-            Life::Built | Life::Drained => None,
+            Life::Built(_) | Life::Drained => None,
         }
     }
 
@@ -268,7 +276,7 @@ impl Engine {
 
     /// Client connections that are open now.
     pub fn connections(&self) -> usize {
-        self.shared.connections.load(Ordering::Relaxed)
+        self.shared.connections.total()
     }
 
     /// Runs `tools/call` on the calling thread: the result object, or none for an unknown app or tool.
@@ -323,3 +331,6 @@ fn bind_one(address: Option<&str>, beside: bool) -> io::Result<(Option<TcpListen
     let address = listener.as_ref().map(TcpListener::local_addr).transpose()?;
     Ok((listener, address))
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,7 @@ pub enum Kind {
     UpstreamUnreachable,
     UpstreamClosed,
     UpstreamProtocol,
+    UpstreamReset,
     UpstreamTls,
     ConnectTimeout,
     SendTimeout,
@@ -69,12 +70,18 @@ impl Kind {
             Kind::UpstreamUnreachable => "upstream_unreachable",
             Kind::UpstreamClosed => "upstream_closed",
             Kind::UpstreamProtocol => "upstream_protocol",
+            Kind::UpstreamReset => "upstream_reset",
             Kind::UpstreamTls => "upstream_tls",
             Kind::ConnectTimeout => "upstream_connect_timeout",
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
         }
+    }
+
+    /// Whether the client is at fault, while it sends.
+    pub const fn is_of_client(self) -> bool {
+        matches!(self, Kind::ClientClosed | Kind::BodyTooLarge | Kind::BodyTimeout)
     }
 
     pub fn status(self) -> StatusCode {
@@ -87,9 +94,11 @@ impl Kind {
             Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::UriTooLong => StatusCode::URI_TOO_LONG,
             Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
-            Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
-                StatusCode::BAD_GATEWAY
-            }
+            Kind::UpstreamUnreachable
+            | Kind::UpstreamClosed
+            | Kind::UpstreamProtocol
+            | Kind::UpstreamReset
+            | Kind::UpstreamTls => StatusCode::BAD_GATEWAY,
             Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => StatusCode::GATEWAY_TIMEOUT,
         }
     }
@@ -106,6 +115,7 @@ impl Kind {
             Kind::UpstreamUnreachable => "The upstream could not be reached",
             Kind::UpstreamClosed => "The upstream closed the connection before it answered",
             Kind::UpstreamProtocol => "The upstream's answer is not valid HTTP",
+            Kind::UpstreamReset => "The upstream broke off the request before it answered",
             Kind::UpstreamTls => "No trusted TLS connection to the upstream could be made",
             Kind::ConnectTimeout => "The upstream took too long to connect",
             Kind::SendTimeout => "The upstream took too long to take the request",

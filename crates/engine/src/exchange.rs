@@ -8,8 +8,8 @@ use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
-use crate::server::Worker;
 use crate::server::tls::TlsSession;
+use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod ending;
+mod grpc;
 mod inspection;
 mod query;
 mod routing;
@@ -46,13 +47,24 @@ pub struct Arrival {
     pub tls: Option<Arc<TlsSession>>,
     /// Set for a tool call.
     pub tool: Option<ToolCall>,
+    /// The connection's, which is not idle while the exchange goes on; none where there is no connection.
+    pub activity: Option<Rc<Activity>>,
 }
 
 impl Arrival {
     /// A request of `client` at the listener of `port`, without TLS.
     pub fn new(client: SocketAddr, scheme: &'static str, port: u16) -> Self {
         let client_value = forwarded::value(client.ip());
-        Self { client, client_value, scheme, port, port_value: port.into(), tls: None, tool: None }
+        Self {
+            client,
+            client_value,
+            scheme,
+            port,
+            port_value: port.into(),
+            tls: None,
+            tool: None,
+            activity: None,
+        }
     }
 
     fn set_client(&mut self, client: IpAddr) {
@@ -133,7 +145,9 @@ pub struct Rewrite {
 /// Runs one exchange from request to response. The record is written when the response's body has ended or is dropped.
 pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Response {
     let (request, body) = request.into_parts();
+    let is_grpc = grpc::is_call(&request);
     let mut exchange = Exchange::new(worker, request, body, arrival);
+    let mut is_own = false;
     let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
@@ -141,11 +155,17 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
             let response = error.response();
             exchange.record.error = Some(error.kind.code());
             exchange.record.error_detail = Some(error.detail);
+            is_own = true;
             response
         }
     };
     exchange.record.status = response.status().as_u16();
     exchange.set_response_headers(&mut response);
+    exchange.record.set_answered();
+    is_own |= exchange.record.upstream.is_none();
+    if is_grpc && is_own && !response.status().is_success() {
+        response = grpc::refusal(response);
+    }
     match exchange.tunnel.take() {
         None => exchange.record.attach(response),
         Some(tunnel) => {
@@ -162,7 +182,8 @@ impl Exchange {
         let called = arrival.tool.as_ref().map(|call| call.generation.clone());
         let generation = called.unwrap_or_else(|| worker.generation());
         record.tls = arrival.tls.as_ref().map(|tls| tls.version);
-        let record = Ending::new(record, worker.clone(), generation.clone());
+        let under_way = arrival.activity.as_ref().map(Activity::request);
+        let record = Ending::new(record, worker.clone(), generation.clone(), under_way);
         Self {
             worker: worker.clone(),
             generation,
@@ -246,8 +267,6 @@ impl Exchange {
         self.check_name()?;
         self.upgrade = headers::upgrade(&self.request.headers);
         headers::strip_hop_by_hop(&mut self.request.headers);
-        // Trailers of requests are not passed on, so none are announced.
-        self.request.headers.remove(header::TRAILER);
         headers::strip_identity(&mut self.request.headers);
         self.believe();
         Ok(())

@@ -9,6 +9,8 @@
 pub mod control;
 pub mod error;
 pub mod exchange;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 pub mod generation;
 pub mod graphql;
 pub mod http;

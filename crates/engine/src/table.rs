@@ -4,9 +4,9 @@
 //! change copies the shard that it falls into. Values carry their own keys. Keys come from whoever configures the
 //! gateway; clients only look up, so the hash need not withstand an adversary.
 
-use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use rustc_hash::FxBuildHasher;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -54,8 +54,7 @@ enum Shards<T> {
 }
 
 fn hash(key: &[u8]) -> u64 {
-    const STATE: FixedState = FixedState::with_seed(0);
-    STATE.hash_one(key)
+    FxBuildHasher.hash_one(key)
 }
 
 /// Which of `count` shards; [`HashTable`] uses the bits at both ends.

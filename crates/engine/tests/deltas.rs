@@ -86,6 +86,34 @@ async fn a_limit_goes_on_counting_while_its_route_is_replaced() {
     }
 }
 
+#[tokio::test]
+async fn a_rule_that_stays_counts_a_replaced_route_by_what_it_is_now() {
+    let mut whole = snapshot(json!([]), None);
+    whole["gateway"]["metrics"] = json!("127.0.0.1:0");
+    whole["global_rules"] = json!([{"id": "g", "plugins": {"prometheus": {}}}]);
+    let (engine, address, _) = start(&whole);
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for service in ["one", "two"] {
+        let mut route = text("r", "/*", "here");
+        route["service"] = json!(service);
+        change(&engine, json!({"put": {"routes": [route]}}));
+        get(&mut stream, "/").await;
+    }
+    let mut metrics = TcpStream::connect(engine.metrics_address().unwrap()).await.unwrap();
+    metrics
+        .write_all(b"GET /apisix/prometheus/metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut answer = String::new();
+    metrics.read_to_string(&mut answer).await.unwrap();
+    for service in ["one", "two"] {
+        let counted = answer.lines().find(|line| {
+            line.starts_with("apisix_http_status") && line.contains(&format!("service=\"{service}\""))
+        });
+        assert!(counted.is_some_and(|line| line.ends_with(" 1")), "{service}: {counted:?}");
+    }
+}
+
 /// A client that asks for `path` again and again on one connection.
 async fn client(address: SocketAddr, path: String, stop: Arc<AtomicBool>, answered: Arc<AtomicUsize>) {
     let mut stream = TcpStream::connect(address).await.unwrap();

@@ -3,13 +3,17 @@
 
 mod support;
 
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming};
 use hyper::client::conn::http2::{SendRequest, handshake};
+use hyper::ext::Protocol;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -19,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use support::{Authority, connect, snapshot, ssl, start};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use toolway_testkit::{ScriptedUpstream, Step};
 
@@ -102,7 +106,7 @@ async fn http2_is_agreed_on_over_tls() {
 }
 
 #[tokio::test]
-async fn trailers_of_an_answer_pass_and_those_of_a_request_do_not() {
+async fn trailers_pass_both_ways() {
     let answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nok\r\n0\r\nx-sum: 7\r\n\r\n";
     let upstream = ScriptedUpstream::start([Step::Answer(answer.into())]).await.unwrap();
     let (_engine, address, _) = start(&snapshot(json!([]), Some(upstream.address())));
@@ -115,7 +119,7 @@ async fn trailers_of_an_answer_pass_and_those_of_a_request_do_not() {
     let body = response.into_body().collect().await.unwrap();
     assert_eq!(body.trailers().unwrap().get("x-sum").unwrap(), "7");
     let sent = upstream.received().remove(0).text();
-    assert!(sent.ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n") && !sent.contains("x-count"), "{sent}");
+    assert!(sent.ends_with("\r\n\r\n3\r\nabc\r\n0\r\nx-count: 3\r\n\r\n"), "{sent}");
 }
 
 #[tokio::test]
@@ -160,9 +164,29 @@ async fn a_drain_ends_the_connection_after_what_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_connection_whose_answer_is_still_on_its_way_is_not() {
+    let pieces = [&b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\no"[..], b"k"];
+    let script = [Step::AnswerSlowly(pieces.map(<[u8]>::to_vec).into()), Step::ok("next")];
+    let upstream = ScriptedUpstream::start(script).await.unwrap();
+    let mut snapshot = snapshot(json!([]), Some(upstream.address()));
+    snapshot["gateway"]["limits"] = json!({"head_timeout_ms": 20});
+    let (_engine, address, _) = start(&snapshot);
+    let (mut client, connection) = plain(address).await;
+    upstream.release();
+    let response = client.send_request(get("http://a.test/")).await.unwrap();
+    // One that is idle from now on is ended meanwhile.
+    let (_other, idle) = plain(address).await;
+    idle.await.unwrap().unwrap();
+    assert_eq!(text(client.send_request(get("http://a.test/")).await.unwrap()).await, "next");
+    upstream.release();
+    assert_eq!(text(response).await, "ok");
+    connection.await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_without_streams_is_ended() {
     let mut snapshot = snapshot(json!([]), None);
-    snapshot["gateway"]["limits"] = json!({"head_timeout_ms": 20});
+    snapshot["gateway"]["limits"] = json!({"idle_timeout_ms": 20});
     let (_engine, address, _) = start(&snapshot);
     let (_client, connection) = plain(address).await;
     connection.await.unwrap().unwrap();
@@ -228,5 +252,93 @@ async fn says_its_limits_at_once() {
     for (name, value) in [(3, 100_u32), (6, 65_536)] {
         let expected = [&[0, name][..], &value.to_be_bytes()].concat();
         assert!(settings.chunks(6).any(|entry| entry == expected), "{name}: {settings:?}");
+    }
+}
+
+const SWITCHING: &str = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
+
+/// A snapshot whose route lets WebSocket through to `node`.
+fn with_websocket(node: SocketAddr, is_allowed: bool) -> Value {
+    let mut snapshot = snapshot(json!([]), Some(node));
+    snapshot["routes"][0]["websocket"] = json!(is_allowed);
+    snapshot
+}
+
+/// An extended CONNECT (RFC 8441).
+fn websocket() -> Request<Frames> {
+    let request = Request::connect("http://a.test/chat").header("sec-websocket-version", "13");
+    request.extension(Protocol::from_static("websocket")).body(Frames::default()).unwrap()
+}
+
+/// A client that knows already that the gateway takes extended CONNECT.
+async fn aware(address: SocketAddr) -> Client {
+    let (mut client, _) = plain(address).await;
+    // The settings have come with whatever answer.
+    client.send_request(get("http://a.test/settings")).await.unwrap();
+    client
+}
+
+/// Reads a request's head, and answers.
+async fn answer_with(listener: &TcpListener, answer: impl Fn(&str) -> String) -> (TcpStream, String) {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_buf(&mut head).await.unwrap();
+    }
+    let head = String::from_utf8(head).unwrap();
+    let key = head.lines().find_map(|line| line.strip_prefix("sec-websocket-key: ")).unwrap_or_default();
+    stream.write_all(answer(key).as_bytes()).await.unwrap();
+    (stream, head)
+}
+
+/// What proves to have understood the key (RFC 6455, section 4.2.2).
+fn proof(key: &str) -> String {
+    let text = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()))
+}
+
+const PLAIN: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn a_websocket_on_a_stream_becomes_an_upgrade() {
+    let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_engine, address, _) = start(&with_websocket(upstream.local_addr().unwrap(), true));
+    let (mut client, _) = tokio::join!(aware(address), answer_with(&upstream, |_| PLAIN.into()));
+    let switching = |key: &str| format!("{SWITCHING}Sec-WebSocket-Accept: {}\r\n\r\nearly", proof(key));
+    let (response, (mut server, head)) =
+        tokio::join!(client.send_request(websocket()), answer_with(&upstream, switching));
+    assert!(head.starts_with("GET /chat HTTP/1.1\r\n"), "{head}");
+    for line in ["connection: upgrade", "upgrade: websocket", "sec-websocket-version: 13", "host: a.test"] {
+        assert!(head.lines().any(|known| known == line), "{line}: {head}");
+    }
+    let response = response.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("sec-websocket-accept"));
+    let mut stream = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    let mut bytes = [0; 5];
+    stream.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"early");
+    stream.write_all(b"hello").await.unwrap();
+    server.read_exact(&mut bytes).await.unwrap();
+    assert_eq!(&bytes, b"hello");
+    drop(server);
+    assert_eq!(stream.read(&mut bytes).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_websocket_is_not_opened_where_the_upstream_or_the_route_does_not_agree() {
+    let wrong = format!("{SWITCHING}Sec-WebSocket-Accept: wrong\r\n\r\n");
+    for (is_allowed, answer, status) in [
+        (true, wrong.as_str(), 502),
+        (true, PLAIN, 502),
+        (true, "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", 403),
+        (false, PLAIN, 502),
+    ] {
+        let upstream = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (_engine, address, _) = start(&with_websocket(upstream.local_addr().unwrap(), is_allowed));
+        let (mut client, _) = tokio::join!(aware(address), answer_with(&upstream, |_| PLAIN.into()));
+        let (response, _) =
+            tokio::join!(client.send_request(websocket()), answer_with(&upstream, |_| answer.to_owned()));
+        assert_eq!(response.unwrap().status(), status, "{answer}");
     }
 }

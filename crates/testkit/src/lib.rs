@@ -1,5 +1,5 @@
-//! What the engine's tests speak HTTP/1.1 with: an upstream that follows a script and a client that sends raw bytes;
-//! and a name server with a table.
+//! What the engine's tests speak HTTP/1.1 with: an upstream that follows a script and a client that sends raw bytes; an
+//! upstream that speaks HTTP/2 frame by frame; and a name server with a table.
 //!
 //! Both see exact bytes and share nothing with the engine, so that a fault of its parser cannot hide itself. Neither
 //! sleeps: an upstream that answers slowly waits to be told, and whatever waits for the network gives up after
@@ -7,6 +7,7 @@
 
 mod client;
 mod dns;
+pub mod frames;
 mod message;
 mod upstream;
 

@@ -116,9 +116,6 @@ def _call(operation: Operation, request: Request, actor: str) -> Call:
 def _no_such_method(by_method: Mapping[str, Operation], request: Request) -> Refusal:
     allowed = sorted({*by_method, *(["HEAD"] if "GET" in by_method else [])})
     message = f"{request.method} is not for {request.url.path[:200]}; there are {', '.join(allowed)}"
-    some = next(iter(by_method.values()))
-    if request.method == "POST" and some.kind is not None and some.kind.makes_ids:
-        message = f"wrong {some.kind.singular} id, do not need it"
     return Refusal(405, message, headers={"allow": ", ".join(allowed)})
 
 

@@ -1,4 +1,4 @@
-"""Failed attempts, slowed: each wrong key from an address makes the answer to the next one later.
+"""Failed attempts, slowed: after a few in a row, each wrong key from an address makes its answer come later.
 
 Right keys are never slowed. While too many wrong ones of an address wait for their answers, further requests
 from there are turned away unread, so that many connections at once are no way around the wait.
@@ -10,6 +10,8 @@ import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 
+FREE = 3
+"""Wrong keys in a row that are answered at once: people mistype."""
 FIRST_SECONDS = 0.1
 LONGEST_SECONDS = 5.0
 WAITING_MOST = 16
@@ -47,7 +49,9 @@ class Attempts:
         self._records[group] = record
         if len(self._records) > _ADDRESSES_MOST:
             self._drop_one()
-        return min(FIRST_SECONDS * 2.0 ** min(record.failures - 1, 16), LONGEST_SECONDS)
+        if record.failures <= FREE:
+            return 0.0
+        return min(FIRST_SECONDS * 2.0 ** min(record.failures - FREE - 1, 16), LONGEST_SECONDS)
 
     def answered(self, address: str) -> None:
         """One that had to wait was answered."""

@@ -46,9 +46,9 @@ def desired_of(resources: Any, owner: str) -> dict[tuple[str, str], Desired]:
             message = f'the section "{section}" is not known; known are {", ".join(sections)}'
             problems.append(Problem("unknown-field", message, pointer=f"/{section}"))
     for section, kind in sections.items():
-        items = resources.get(section)
-        if items is None:
+        if section not in resources:
             continue
+        items = resources[section]
         if not isinstance(items, list):
             problems.append(Problem("wrong-type", "expected a list", pointer=f"/{section}"))
             continue

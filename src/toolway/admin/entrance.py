@@ -16,6 +16,8 @@ from toolway.admin.answers import Refusal
 from toolway.admin.attempts import Attempts
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from toolway.admin.hosts import Hosts
@@ -33,11 +35,21 @@ HEADER = "X-API-KEY"
 class Entrance:
     """Lets a request in with `scope["state"]`: `key` (a Key) and `body` (bytes)."""
 
-    def __init__(self, application: ASGIApp, keys: Keys, hosts: Hosts, *, body_bytes: int) -> None:
+    def __init__(
+        self,
+        application: ASGIApp,
+        keys: Keys,
+        hosts: Hosts,
+        *,
+        body_bytes: int,
+        wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`wait` is how an answer to a wrong key is made late, in seconds."""
         self._application = application
         self._keys = keys
         self._hosts = hosts
         self._body_bytes = body_bytes
+        self._wait = wait
         self._attempts = Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,7 +101,7 @@ class Entrance:
         seconds = self._attempts.failed(address, time.monotonic())
         logger.warning("a wrong key was presented to the Admin API from %s", address)
         try:
-            await asyncio.sleep(seconds)
+            await self._wait(seconds)
         finally:
             self._attempts.answered(address)
         raise _unauthorized("wrong apikey")

@@ -161,3 +161,8 @@ class Operation:
     tag: str = ""
     patterns: Mapping[str, str] = field(default_factory=dict)
     """What the parts of the path look like."""
+
+
+def component(name: str) -> dict[str, str]:
+    """A reference to a schema of the document."""
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -37,6 +37,8 @@ class Schemas:
         self._names: dict[str, str] = {}
         self._add_plugins()
         self._add_kinds()
+        # What is marked so may not be in answers (OpenAPI 3.1), where it is shown as stars.
+        self.all = {name: _without(schema, "writeOnly") for name, schema in self.all.items()}
 
     def of_kind(self, kind: str) -> dict[str, str]:
         """A reference to the schema of a kind."""
@@ -118,6 +120,9 @@ class Schemas:
         own = {self._names[kind]: target for kind, target in plugins.items()}
         for name, schema in definitions["$defs"].items():
             properties = schema.get("properties", {})
+            if properties.get("id", {}).get("default") == "":
+                # Of the models: a file's resource without an id gets one.
+                del properties["id"]["default"]
             if "plugins" in properties:
                 kept = {
                     key: value
@@ -125,6 +130,13 @@ class Schemas:
                     if key in ("minProperties", "maxProperties", "description")
                 }
                 properties["plugins"] = {**kept, **self._reference(own.get(name, "Plugins"))}
+
+
+def _without(schema: Any, keyword: str) -> Any:
+    """A copy without a keyword."""
+    if isinstance(schema, dict):
+        return {name: _without(value, keyword) for name, value in schema.items() if name != keyword}
+    return [_without(value, keyword) for value in schema] if isinstance(schema, list) else schema
 
 
 def _referred(schema: Any, start: str) -> list[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from toolway.admin.application import application
+from toolway.admin.connections import Connection
 from toolway.admin.entrance import Entrance
 from toolway.admin.hosts import Hosts, is_loopback
 from toolway.admin.keys import Keys, WeakKeyError
@@ -33,6 +34,7 @@ _IDLE_SECONDS = 30
 _STOP_SECONDS = 5
 _HEAD_BYTES = 65_536
 _RETRY_SECONDS = 0.2
+_BACKLOG = 128
 
 
 class AdminServer:
@@ -83,7 +85,18 @@ class AdminServer:
 
     def _listening(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        return socket.create_server((self._host, self._port), family=family, backlog=128)
+        # With the protocol named, asyncio turns Nagle's algorithm off; else each answer waits 40 ms.
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((self._host, self._port))
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        return listener
 
     def _serve(self) -> None:
         while self._listener is None and not self._stopping.is_set():
@@ -100,7 +113,7 @@ class AdminServer:
         config = uvicorn.Config(
             self._application,
             loop="asyncio",
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_config=None,

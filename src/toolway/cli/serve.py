@@ -11,29 +11,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolway import _engine
-from toolway.admin import WeakKeyError
-from toolway.admin.opening import OpenAdmin, open_file, open_live
 from toolway.cli.connect import ConnectTo, connections
 from toolway.cli.failure import Failure, Misuse
 from toolway.cli.output import DEFAULT_FILE, errors, print_problems
+from toolway.cli.store import StoreUrl  # noqa: TC001  # Typer reads annotations at run time.
 from toolway.cli.version import toolway_version
 from toolway.cli.working import counting
 from toolway.config.kinds import KINDS
 from toolway.config.models import GatewaySettings
 from toolway.config.secret_places import SecretPlaces
 from toolway.gateway import Gateway
-from toolway.live import LiveGateway
 from toolway.running import give_back_memory
-from toolway.store import Sealer, Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolway.admin.opening import OpenAdmin
     from toolway.running import Running
 
 logger = logging.getLogger("toolway.serve")
-
-STORE_VARIABLE = "TOOLWAY_STORE"
 
 File = Annotated[
     Path | None,
@@ -51,16 +47,6 @@ Data = Annotated[
         "--data",
         metavar="DIR",
         help="Serve what the Admin API is told, kept in this folder.",
-        show_default=False,
-    ),
-]
-StoreUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--store",
-        metavar="URL",
-        envvar=STORE_VARIABLE,
-        help="With --data: keep resources in this PostgreSQL, postgresql://...",
         show_default=False,
     ),
 ]
@@ -92,6 +78,10 @@ def serve(
 
 
 def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> None:
+    # Only here, as below, since reading these modules takes longer than most other commands.
+    from toolway.admin.keys import WeakKeyError
+    from toolway.admin.opening import open_file
+
     gateway = Gateway(file, connect_to=connect_to)
     warnings = gateway.build().warnings
     give_back_memory()
@@ -116,6 +106,11 @@ def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> N
 def _serve_data(
     data: Path, url: str | None, file: Path | None, connect_to: dict[str, str], *, take_over: bool
 ) -> None:
+    from toolway.admin.keys import WeakKeyError
+    from toolway.admin.opening import open_live
+    from toolway.live import LiveGateway
+    from toolway.store import Sealer, Store, StoreError
+
     settings = _settings(file)
     if settings.admin is None:
         raise Misuse("with --data the Admin API is needed, and gateway.admin says that there is none")

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from toolway.config.models import Api, OperationSettings, Plugins
     from toolway.openapi.model import Document, Operation
 
+ORDER = 1
+"""Operations come after the user's own routes where nothing else decides."""
+
 _TEMPLATE = re.compile(r"(\{[^{}]*\})")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _METHOD_AND_PATH = re.compile(r"(?P<method>[A-Za-z]+)\s+(?P<path>/.*)")
@@ -49,7 +52,7 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "hosts": [],
             "methods": methods,
             "priority": 0,
-            "order": 1,
+            "order": ORDER,
             "service": None,
             "api": api.id,
             "operation": operation.id,

@@ -19,7 +19,6 @@ from toolway.compile.routes import add_routes
 from toolway.compile.ssls import add_ssls
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
-from toolway.config.models.gateway import Limits
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from toolway.apps.model import AppView
     from toolway.config import Configuration
+    from toolway.config.models.gateway import Limits
     from toolway.openapi.model import Document
 
 VERSION = 1
@@ -89,9 +89,9 @@ def _limits(limits: Limits) -> dict[str, Any]:
         "head_timeout_ms": round(limits.head_timeout * 1000),
         "mcp_body_bytes": limits.mcp_body_bytes,
     }
-    found |= limits.model_dump(include={"uri_bytes", "body_bytes", "match_body_bytes"}, exclude_defaults=True)
-    if limits.body_timeout != Limits.model_fields["body_timeout"].default:
-        found["body_timeout_ms"] = round(limits.body_timeout * 1000)
+    for name, value in limits.model_dump(exclude={"head_timeout"}, exclude_defaults=True).items():
+        is_time = name.endswith("_timeout")
+        found[f"{name}_ms" if is_time else name] = round(value * 1000) if is_time else value
     return found
 
 

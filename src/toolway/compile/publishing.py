@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from toolway.config.models import App
 
 PRIORITY = -1000
+ORDER = 2
+"""What apps publish comes after operations where nothing else decides."""
 
 _CHATGPT = ("https://chat.openai.com", "https://chatgpt.com")
 _CLAUDE = "https://claude.ai"
@@ -105,7 +107,7 @@ def _route(app: App, name: str, uri: str, hosts: list[str], target: dict[str, An
         # The MCP endpoint itself answers methods that it does not know.
         "methods": ["GET", "HEAD", "OPTIONS"] if is_file else [],
         "priority": PRIORITY,
-        "order": 2,
+        "order": ORDER,
         "service": None,
         "api": None,
         "operation": None,

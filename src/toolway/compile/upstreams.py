@@ -119,7 +119,7 @@ class Upstreams:
             cert, key = ssl.cert, ssl.key
         if cert is not None and key is not None:
             found["certificate"] = {"cert": cert, "key": key}
-        return found
+        return {**found, "http2": True} if settings.http2 else found
 
     def _node(self, host: str, port: int, weight: int, priority: int) -> dict[str, Any]:
         instead = self._connect_to.get(f"{host}:{port}")

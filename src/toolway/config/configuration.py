@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolway.config.source import Source
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Configuration:
     """All resources, in the order of the file; those that others refer to by id."""
 

@@ -32,7 +32,7 @@ CODES = MappingProxyType(
         "not-supported-yet": "A field, value or plugin of Apache APISIX that Toolway does not serve yet.",
         "operation-set-aside": "An operation of an OpenAPI document could not be taken. A warning.",
         "plugin-configuration": "The settings of a plugin do not fit the plugin's schema.",
-        "secret-missing": "A `$env://` or `$file://` secret cannot be read.",
+        "secret-missing": "A secret that `$env://`, `$file://` or `$secret://` refers to cannot be read.",
         "spec-unreadable": "The OpenAPI document of an api cannot be read.",
         "unknown-field": "A field that the resource does not have.",
         "unknown-plugin": "A plugin that does not exist.",

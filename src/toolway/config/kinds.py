@@ -38,7 +38,7 @@ Reference = tuple[str, str]
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _USERNAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _CREDENTIAL = re.compile(rf"{_USERNAME.pattern}/{_ID.pattern}")
-_SECRET = re.compile(r"\$secret://(?P<manager>[^/]+)/(?P<id>[^/]+)/")
+_SECRET = re.compile(r"\$secret://(?P<manager>[^/]+)/(?P<id>[^/]+)/", re.IGNORECASE)
 _FIELDS = {
     "upstream_id": "upstreams",
     "service_id": "services",

@@ -36,7 +36,7 @@ from toolway.config.models import (
 )
 from toolway.config.plugins import PluginChecker, PluginSchemas
 from toolway.config.references import check_references
-from toolway.config.secret import Secret, SecretMissingError, SecretResolver
+from toolway.config.secret import Secret, SecretMissingError, SecretResolver, is_reference
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, problems_of
 from toolway.config.tls import check_tls
@@ -66,7 +66,7 @@ def parse(
     `PluginSchemas` are for one who parses often. `gateway` are settings that hold in place of a section of
     that name.
 
-    Reads the files of `$file://` secrets. Raises ConfigurationError with every problem, in the order of the
+    Reads the secrets that are referred to. Raises ConfigurationError with every problem, in the order of the
     file.
     """
     parser = _Parser(source, plugin_schemas, gateway)
@@ -81,9 +81,15 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
+def _may_hide(value: Any) -> bool:
+    """Whether references to secrets may be in a value; most have none, and there may be very many."""
+    return value.startswith("$") if isinstance(value, str) else isinstance(value, (dict, list))
+
+
 def _of_file(value: Any) -> Any:
-    is_path = isinstance(value, str) and value and not value.startswith(("-----", "$env://", "$file://"))
-    return f"$file://{value}" if is_path else value
+    if not isinstance(value, str) or not value or value.startswith("-----") or is_reference(value):
+        return value
+    return f"$file://{value}"
 
 
 class _Parser:
@@ -98,7 +104,7 @@ class _Parser:
         if not isinstance(plugin_schemas, PluginSchemas):
             plugin_schemas = PluginSchemas(plugin_schemas)
         self._plugins = PluginChecker(source, plugin_schemas)
-        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined)
+        self._secrets = SecretResolver(source.environment, source.folder, source.is_confined, source.managed)
         self.problems: list[Problem] = list(source.problems)
         # Where the source itself has a problem the value is a stand-in, of which nothing more is said.
         self._silent = {problem.pointer for problem in source.problems}
@@ -109,11 +115,16 @@ class _Parser:
             self._add("wrong-type", f"expected a mapping of sections, found {kind_of(data)}", "")
             return Configuration(self._source)
         self._check_sections(data)
+        # First the managers, for everything else may refer to what they keep.
+        managers = self._resources(SecretManager, data.get("secrets"), "/secrets")
+        self._secrets.managers = {manager.id: manager.settings for manager in managers}
         gateway = self._given or self._settings(data.get("gateway") or {})
         found: dict[str, list[Any]] = {
             name: self._resources(model, data.get(name), pointer_to(name))
             for name, model in _SECTIONS.items()
+            if model is not SecretManager
         }
+        found["secrets"] = managers
         for name, resources in found.items():
             self._identify(resources, name)
         configuration = Configuration(
@@ -229,7 +240,10 @@ class _Parser:
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
         if isinstance(value, dict):
-            return {key: self._unveiled(item, pointer + pointer_to(key)) for key, item in value.items()}
+            return {
+                key: self._unveiled(item, pointer + pointer_to(key)) if _may_hide(item) else item
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self._unveiled(item, f"{pointer}/{index}") for index, item in enumerate(value)]
         if not isinstance(value, str):

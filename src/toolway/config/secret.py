@@ -1,13 +1,15 @@
 """Secrets: values that travel to the engine and are never shown, and the references that stand for them in a
 file.
 
-`$env://NAME` is an environment variable, `$file://PATH` the text of a file (relative to the configuration
-file, one newline at its end taken off). References are resolved only where a secret is expected: credentials
-and the texts of plugin settings. What was resolved or given there is a `Secret`.
+`$env://NAME` is an environment variable, `$env://NAME/KEY` a field of the JSON object in one, `$file://PATH`
+the text of a file (relative to the configuration file, one newline at its end taken off), and
+`$secret://MANAGER/ID/PATH/KEY` what a secret manager has. References are resolved only where a secret is
+expected: credentials and the texts of plugin settings. What was resolved or given there is a `Secret`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, final
@@ -15,21 +17,32 @@ from typing import TYPE_CHECKING, Annotated, Any, final
 from pydantic import WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from toolway.secret_managers import ManagerError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pydantic import GetCoreSchemaHandler
 
+    from toolway.secret_managers import ManagedSecrets, VaultSettings
+
 _ENVIRONMENT = "$env://"
 _FILE = "$file://"
 _MANAGER = "$secret://"
 _REFERENCES = (_ENVIRONMENT, _FILE, _MANAGER)
+_LONGEST = max(map(len, _REFERENCES))
 _MAXIMUM_FILE_BYTES = 1 << 20
 
 
 def is_reference(text: str) -> bool:
     """Whether `text` says where a secret is instead of being one."""
-    return text.startswith(_REFERENCES)
+    return _scheme(text) in _REFERENCES
+
+
+def _scheme(text: str) -> str:
+    """What a reference begins with; as in Apache APISIX, `$ENV://` is `$env://`."""
+    name, separator, _ = text[:_LONGEST].partition("://")
+    return f"{name.lower()}{separator}" if separator else ""
 
 
 @final
@@ -92,20 +105,53 @@ class SecretResolver:
     folder: Path
     is_confined: bool = False
     """Whether files outside `folder` are out of bounds."""
+    managed: ManagedSecrets | None = None
+    """What reads from secret managers; none: they are not read."""
+    managers: Mapping[str, VaultSettings] = field(default_factory=dict)
+    """By id, as in `vault/1`."""
     files: set[Path] = field(default_factory=set)
 
     def resolve(self, text: str) -> Secret | None:
         """The secret that `text` refers to; none where it is no reference. Raises SecretMissingError."""
-        if text.startswith(_ENVIRONMENT):
-            name = text.removeprefix(_ENVIRONMENT)
-            if name not in self.environment:
-                raise SecretMissingError(f"the environment variable {name} is not set")
-            return self._filled(self.environment[name], f"the environment variable {name}")
-        if text.startswith(_FILE):
-            return self._from_file(text.removeprefix(_FILE))
-        if text.startswith(_MANAGER):
-            raise SecretMissingError("reading from secret managers is not supported yet")
-        return None
+        scheme = _scheme(text)
+        if scheme == _ENVIRONMENT:
+            return self._from_environment(text[len(scheme) :])
+        if scheme == _FILE:
+            return self._from_file(text[len(scheme) :])
+        return self._from_manager(text[len(scheme) :]) if scheme == _MANAGER else None
+
+    def _from_environment(self, name: str) -> Secret:
+        name, separator, key = name.partition("/")
+        where = f"the environment variable {name}"
+        if name not in self.environment:
+            raise SecretMissingError(f"{where} is not set")
+        value: Any = self.environment[name]
+        if separator:
+            try:
+                value = json.loads(value)[key]
+            except (ValueError, TypeError, LookupError):
+                # The error may hold a part of the secret.
+                raise SecretMissingError(f'{where} is no JSON object with the field "{key}"') from None
+            where = f'the field "{key}" of {where}'
+            if not isinstance(value, str):
+                raise SecretMissingError(f"{where} is not a text")
+        return self._filled(value, where)
+
+    def _from_manager(self, name: str) -> Secret:
+        manager, _, rest = name.partition("/")
+        identifier, _, place = rest.partition("/")
+        path, _, key = place.rpartition("/")
+        if not (manager and identifier and path and key):
+            raise SecretMissingError("the reference is not of the form $secret://vault/ID/PATH/KEY")
+        settings = self.managers.get(f"{manager}/{identifier}")
+        if settings is None:
+            raise SecretMissingError(f'there is no secret manager "{manager}/{identifier}"')
+        if self.managed is None:
+            raise SecretMissingError("secret managers are not read here")
+        try:
+            return Secret(self.managed.read(settings, path, key))
+        except ManagerError as error:
+            raise SecretMissingError(str(error)) from error
 
     def _from_file(self, name: str) -> Secret:
         path = self.folder / name

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from toolway.secret_managers import ManagedSecrets
+
 MAXIMUM_BYTES = 50_000_000
 
 
@@ -51,6 +53,8 @@ class Source:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     is_confined: bool = False
     """Whether files outside `folder` are out of bounds, since others than the machine's owner write this."""
+    managed: ManagedSecrets | None = field(default=None, repr=False)
+    """What reads from secret managers; none: they are not read."""
     closed: frozenset[str] = frozenset()
     """Pointers of routes that need not say where requests go: they are there to refuse them."""
 
@@ -80,7 +84,13 @@ class Source:
 
 def pointer_to(*parts: object) -> str:
     """The JSON pointer (RFC 6901) of `parts`, escaped; none: the whole document."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+    pointer = ""
+    for part in parts:
+        name = str(part)
+        if "~" in name or "/" in name:
+            name = name.replace("~", "~0").replace("/", "~1")
+        pointer += f"/{name}"
+    return pointer
 
 
 def load(path: Path, *, environment: Mapping[str, str] | None = None, content: bytes | None = None) -> Source:

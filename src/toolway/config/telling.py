@@ -45,6 +45,7 @@ _LIMITS = {
     "too_long": "at most {max_length} entries",
     "too_short": "at least {min_length} entries",
 }
+_NUMBER = "a number "
 _SHOWN = 60
 
 
@@ -113,6 +114,11 @@ class _Telling:
             return self._say("wrong-type", message, advice(expected, self._input))
         if self._kind in _LIMITS:
             expected = limited(_LIMITS[self._kind].format_map(self._context))
+            found = self._found().removeprefix(", found ")
+            if found and expected.startswith(_NUMBER):
+                # In APISIX's words, which programs may look for.
+                limit = expected.removeprefix(_NUMBER).removeprefix("of ")
+                return self._say("wrong-value", f"expected {found} to be {limit}")
             return self._say("wrong-value", f"expected {expected}{self._found()}")
         if self._kind in CODES:
             return self._refused()

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from toolway.live.state import Value
     from toolway.problem import Problem
+    from toolway.secret_managers import ManagedSecrets
     from toolway.store import Key
 
 _MATCH = (
@@ -80,10 +81,10 @@ class Assembly:
         """The pointer of a resource in the whole; none where it is not there."""
         return self._pointers.get(key)
 
-    def source(self, folder: Path, environment: Mapping[str, str]) -> Source:
+    def source(self, folder: Path, environment: Mapping[str, str], managed: ManagedSecrets) -> Source:
         """The whole, to be parsed."""
         source = Source.of_data(self._data, folder=folder, environment=environment)
-        return replace(source, is_confined=True, closed=frozenset(self._closed))
+        return replace(source, managed=managed, is_confined=True, closed=frozenset(self._closed))
 
     def told(self, problem: Problem) -> Problem:
         """The problem at its place in the resource that it is of."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from toolway.live.documents import Documents
     from toolway.live.state import State, Value
     from toolway.openapi.model import Document
+    from toolway.secret_managers import ManagedSecrets
     from toolway.store import Key
 
 SECTIONS = ("upstreams", "consumers", "apps", "routes", "global_rules", "ssls")
@@ -44,6 +45,8 @@ class Setting:
     """The folder of `$file://`."""
     environment: Mapping[str, str] = field(repr=False)
     """What `$env://` reads."""
+    managed: ManagedSecrets = field(repr=False)
+    """What `$secret://` reads."""
     connect_to: Mapping[str, str] = field(default_factory=dict)
     cores: int = 1
 
@@ -107,11 +110,25 @@ class Compiler:
             compiled.apps,
         )
 
+    def forget_managers(self, state: State) -> None:
+        """Forgets what secret managers told that `state` does not have."""
+        setting = self._setting
+        assembly = Assembly()
+        for identifier, value in state.scan("secrets"):
+            assembly.add("secrets", identifier, value)
+        source = assembly.source(setting.secrets, setting.environment, setting.managed)
+        try:
+            configuration = parse(source, plugin_schemas=setting.plugin_schemas, gateway=setting.gateway)
+        except ConfigurationError:
+            # One of them is wrong by now, so which of the others is which cannot be told.
+            return
+        setting.managed.keep_only([manager.settings for manager in configuration.secrets.values()])
+
     def _compiled(
         self, assembly: Assembly, state: State, wanted: Collection[Key], only: Collection[str]
     ) -> Compiled:
         setting = self._setting
-        source = assembly.source(setting.secrets, setting.environment)
+        source = assembly.source(setting.secrets, setting.environment, setting.managed)
         configuration = parse(source, plugin_schemas=setting.plugin_schemas, gateway=setting.gateway)
         documents, logos = self._read(configuration, state, only)
         return compile_configuration(

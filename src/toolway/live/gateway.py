@@ -24,7 +24,8 @@ from toolway.live.loading import is_needed, load
 from toolway.live.state import State
 from toolway.live.trying import SetAside, Tried, attempt
 from toolway.problem import ConfigurationError
-from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory
+from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory, warn_of_few_files
+from toolway.secret_managers import ManagedSecrets
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
@@ -57,10 +58,11 @@ class LiveGateway(Running):
         folder: Path,
         connect_to: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
+        managed: ManagedSecrets | None = None,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        """Nothing is read yet. Resources refer to files in `folder`: `secrets/` and `logos/`; and to
-        variables of `environment` (the process's own by default), but for Toolway's own.
+        """Nothing is read yet. Resources refer to files in `folder`: `secrets/` and `logos/`; to variables of
+        `environment` (the process's own by default), but for Toolway's own; and to what `managed` reads.
         """
         super().__init__(drain_seconds)
         self._store = store
@@ -68,6 +70,7 @@ class LiveGateway(Running):
         """As the engine tells them: name -> {"priority", "schema"}."""
         given = os.environ if environment is None else environment
         allowed = {name: value for name, value in given.items() if not name.startswith(_OWN_VARIABLES)}
+        self._managed = managed or ManagedSecrets()
         self._documents = Documents(folder / "logos")
         self._compiler = Compiler(
             Setting(
@@ -75,6 +78,7 @@ class LiveGateway(Running):
                 self.plugin_schemas,
                 folder / "secrets",
                 allowed,
+                self._managed,
                 dict(connect_to or {}),
                 cores(),
             ),
@@ -102,6 +106,8 @@ class LiveGateway(Running):
         with self._lock:
             self._load(progress)
         self._built.start(beside=beside)
+        warn_of_few_files()
+        self._managed.start(self.reload)
         self._follower = threading.Thread(target=self._follow, name="toolway-live", daemon=True)
         self._follower.start()
 
@@ -176,6 +182,7 @@ class LiveGateway(Running):
         if self._follower is not None:
             self._follower.join()
             self._follower = None
+        self._managed.close()
         return ended
 
     def _whole(self, changes: Iterable[Change]) -> list[Change]:
@@ -234,6 +241,8 @@ class LiveGateway(Running):
         # What was set aside before and was tried again is well now, unless it was set aside again.
         self._aside -= {*tried.keys, *((change.kind, change.id) for change in changes)}
         self._aside |= tried.aside.keys
+        if any(kind == "secrets" for kind, _ in tried.keys):
+            self._compiler.forget_managers(State(self._store))
         _tell(tried.aside.problems)
 
     def _load(self, progress: Progress | None) -> None:
@@ -257,6 +266,7 @@ class LiveGateway(Running):
         self._aside = aside.keys
         self._main_app = State(self._store).main_app()
         self._revision = revision
+        self._compiler.forget_managers(State(self._store))
         _tell(aside.problems)
         del loaded
         give_back_memory()

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from toolway.store import Change, Key, Resource
 
 Value = dict[str, Any]
-_REMEMBERED = 4096
+_REMEMBERED = 2048
+"""Values kept at least, and half of those kept at most."""
 
 
 class Records(Protocol):
@@ -41,6 +42,7 @@ class State:
             (change.kind, change.id): change.value for change in changes
         }
         self._remembered: dict[Key, Value | None] = {}
+        self._earlier: dict[Key, Value | None] = {}
         self._credentials: Mapping[str, list[tuple[str, str]]] | None = None
 
     def get(self, kind: str, identifier: str) -> Value | None:
@@ -48,15 +50,20 @@ class State:
         key = kind, identifier
         if key in self._changes:
             return self._changes[key]
-        if key not in self._remembered:
+        if key in self._remembered:
+            return self._remembered[key]
+        if key in self._earlier:
+            value = self._earlier[key]
+        else:
             resource = self._records.get(kind, identifier)
-            self.remember(key, None if resource is None else resource.value)
-        return self._remembered[key]
+            value = None if resource is None else resource.value
+        self.remember(key, value)
+        return value
 
     def remember(self, key: Key, value: Value | None) -> None:
         """Notes the value of a resource, which was read otherwise and will be asked for soon."""
         if len(self._remembered) >= _REMEMBERED:
-            self._remembered.clear()
+            self._earlier, self._remembered = self._remembered, {}
         self._remembered[key] = value
 
     def count(self, kind: str) -> int:

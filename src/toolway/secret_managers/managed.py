@@ -6,6 +6,7 @@ Whoever uses the values is told when one has changed.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -40,23 +41,23 @@ class _Kept:
 class ManagedSecrets:
     """What managers have told. Safe to use from several threads; `close` it."""
 
-    def __init__(
-        self, *, refresh_seconds: float = REFRESH_SECONDS, vault: Vault | None = None, start: bool = True
-    ) -> None:
-        """Looks again every `refresh_seconds`, unless `start` is false: then only `refresh` does."""
+    def __init__(self, *, refresh_seconds: float = REFRESH_SECONDS, vault: Vault | None = None) -> None:
+        """Nothing is read yet. From `start` on all is looked at again every `refresh_seconds`."""
         self._refresh_seconds = refresh_seconds
         self._vault = vault or Vault()
         self._lock = threading.Lock()
         self._kept: dict[Place, _Kept] = {}
+        self._missed: set[Place] = set()
         self._away: dict[VaultSettings, tuple[float, str]] = {}
-        self._changed: Callable[[], None] = lambda: None
+        self._changed: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._starts = start
 
-    def on_change(self, call: Callable[[], None]) -> None:
-        """`call` is called, on the thread that refreshes, when values have changed."""
-        self._changed = call
+    def start(self, changed: Callable[[], object]) -> None:
+        """Looks at secrets again from now on, on a thread of its own, and calls `changed` when one has."""
+        self._changed = changed
+        self._thread = threading.Thread(target=self._follow, name="toolway-secrets", daemon=True)
+        self._thread.start()
 
     def read(self, settings: VaultSettings, path: str, key: str) -> str:
         """The value of `key` in the secret at `path`, remembered or read now.
@@ -80,19 +81,23 @@ class ManagedSecrets:
         return str(value)
 
     def refresh(self) -> bool:
-        """Looks at every secret again and tells of a change. Whether any has changed."""
+        """Looks at every secret again, also at those that could not be had because a manager was away.
+
+        Tells of a change. Whether any has changed, or came to be had.
+        """
         with self._lock:
-            places = list(self._kept)
+            places = [*self._kept, *self._missed]
         changed = False
         for place in places:
             if self._stopping.is_set():
                 return False
             with self._lock:
                 before = self._kept.get(place)
-            if before is None:
-                continue
-            after = self._look(place, before)
-            changed = changed or after.values != before.values
+                if before is None and place not in self._missed:
+                    continue
+            with contextlib.suppress(ManagerError):
+                after = self._look(place, before)
+                changed = changed or before is None or after.values != before.values
         if changed:
             logger.info("secrets of managers have changed")
             self._changed()
@@ -102,15 +107,15 @@ class ManagedSecrets:
         """Forgets what was read from other managers, as after one was deleted or got another token."""
         with self._lock:
             self._kept = {place: kept for place, kept in self._kept.items() if place[0] in managers}
+            self._missed = {place for place in self._missed if place[0] in managers}
             self._away = {settings: away for settings, away in self._away.items() if settings in managers}
 
     def close(self) -> None:
         """Ends looking again and closes connections."""
         self._stopping.set()
-        with self._lock:
-            thread = self._thread
-        if thread is not None:
-            thread.join(timeout=self._refresh_seconds)
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
         self._vault.close()
 
     def _look(self, place: Place, before: _Kept | None) -> _Kept:
@@ -120,6 +125,8 @@ class ManagedSecrets:
             after = _Kept(self._asked(settings, path))
         except VaultError as error:
             if before is None:
+                with self._lock:
+                    (self._missed.add if error.is_away else self._missed.discard)(place)
                 raise ManagerError(str(error)) from error
             if before.trouble is None:
                 logger.warning("%s; what it told before is used on", error)
@@ -129,9 +136,7 @@ class ManagedSecrets:
                 logger.info("the secret %s is read from the Vault %s again", path, settings.host)
         with self._lock:
             self._kept[place] = after
-            if self._thread is None and self._starts and not self._stopping.is_set():
-                self._thread = threading.Thread(target=self._follow, name="toolway-secrets", daemon=True)
-                self._thread.start()
+            self._missed.discard(place)
         return after
 
     def _asked(self, settings: VaultSettings, path: str) -> Mapping[str, Any]:
@@ -139,7 +144,7 @@ class ManagedSecrets:
         with self._lock:
             until, said = self._away.get(settings, (0.0, ""))
         if time.monotonic() < until:
-            raise VaultError(said)
+            raise VaultError(said, is_away=True)
         try:
             return self._vault.read(settings, path)
         except VaultError as error:

@@ -53,14 +53,16 @@ class Vault:
 
     def __init__(self, *, seconds: float = SECONDS) -> None:
         """`seconds` is how long Vault may take to connect, and between two pieces of an answer."""
-        # The system's authorities, since those of a Vault are often a company's own.
-        self._client = httpx.Client(timeout=seconds, trust_env=False, verify=ssl.create_default_context())
+        self._seconds = seconds
+        self._client: httpx.Client | None = None
         self._mounts: dict[tuple[str, str, str | None], str] = {}
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
 
     def read(self, settings: VaultSettings, path: str) -> dict[str, Any]:
         """The names and values of the secret at `path` below the prefix. Raises VaultError."""
@@ -119,7 +121,7 @@ class Vault:
             headers["X-Vault-Namespace"] = settings.namespace
         content = b""
         try:
-            with self._client.stream("GET", url, headers=headers) as response:
+            with self._connected().stream("GET", url, headers=headers) as response:
                 for chunk in response.iter_raw():
                     content += chunk
                     if len(content) > MAXIMUM_BYTES:
@@ -130,6 +132,14 @@ class Vault:
         except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
             reason = type(error).__name__ if isinstance(error, ValueError) else error
             raise VaultError(f"the Vault {settings.host} is not reached: {reason}", is_away=True) from error
+
+    def _connected(self) -> httpx.Client:
+        with self._lock:
+            if self._client is None:
+                # The system's authorities, since those of a Vault are often a company's own.
+                trusted = ssl.create_default_context()
+                self._client = httpx.Client(timeout=self._seconds, trust_env=False, verify=trusted)
+            return self._client
 
 
 def _checked(path: str) -> str:

@@ -5,6 +5,7 @@ Runs in the transaction of the connection it is given: either all missing versio
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,11 @@ from toolway.store.errors import NewerSchema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+logger = logging.getLogger("toolway.store")
+
+# What alembic tells of its own workings at each start is nothing to an operator.
+logging.getLogger("alembic.runtime").setLevel(logging.WARNING)
 
 _FOLDER = Path(__file__).with_name("migrations")
 _TABLE = "toolway_schema"
@@ -38,3 +44,5 @@ def migrate(connection: Connection) -> None:
             "run the Toolway that wrote it, or a newer one"
         )
     command.upgrade(config, "head")
+    if present is not None:
+        logger.info("the schema of the store was brought from version %s to %s", present, newest)

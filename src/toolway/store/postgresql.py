@@ -1,7 +1,7 @@
 """PostgreSQL 13 or newer by URL, with psycopg. Several gateways may share one database.
 
-Parameters of the URL are libpq's (TLS: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`). Every wait on the
-network or on another's lock ends after seconds, so that a database that hangs is like one that is gone.
+Parameters of the URL are libpq's (TLS: `sslmode`, `sslrootcert`, `sslcert`, `sslkey`). A server that does not
+answer a connection, a network that is cut, and a lock that another keeps are given up after seconds.
 """
 
 from __future__ import annotations

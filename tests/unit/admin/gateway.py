@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -22,6 +21,7 @@ from toolway.store import Change, Sealer, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 KEY = "an-admin-key-for-tests-7f3a"
 VIEWER = "a-viewer-key-for-tests-91bc"
@@ -47,13 +47,13 @@ class AdminUnderTest:
 
     def get(self, path: str, **headers: str) -> Any:
         """The JSON of a GET that goes well."""
-        answer = self.call("GET", path, **headers)
+        answer = self.call("GET", path, None, raw=None, **headers)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def put(self, path: str, body: Any, **headers: str) -> Any:
         """The JSON of a PUT that goes well."""
-        answer = self.call("PUT", path, body, **headers)
+        answer = self.call("PUT", path, body, raw=None, **headers)
         assert answer.status_code in (200, 201), answer.text
         return answer.json()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolway.admin.attempts import FIRST_SECONDS, LONGEST_SECONDS, WAITING_MOST, Attempts
+from toolway.admin.attempts import FIRST_SECONDS, FREE, LONGEST_SECONDS, WAITING_MOST, Attempts
 
 
 def test_answers_to_wrong_keys_come_later_and_later() -> None:
@@ -11,16 +11,20 @@ def test_answers_to_wrong_keys_come_later_and_later() -> None:
     for number in range(20):
         waits.append(attempts.failed("192.0.2.1", float(number)))
         attempts.answered("192.0.2.1")
-    assert waits[:3] == [FIRST_SECONDS, FIRST_SECONDS * 2, FIRST_SECONDS * 4]
+    assert waits[:FREE] == [0.0] * FREE
+    assert waits[FREE : FREE + 3] == [FIRST_SECONDS, FIRST_SECONDS * 2, FIRST_SECONDS * 4]
     assert waits[-1] == LONGEST_SECONDS
 
 
 def test_a_right_key_and_time_make_them_forgotten() -> None:
     attempts = Attempts()
-    attempts.failed("192.0.2.1", 0.0)
+    for _ in range(FREE):
+        attempts.failed("192.0.2.1", 0.0)
     attempts.succeeded("192.0.2.1")
-    assert attempts.failed("192.0.2.1", 1.0) == FIRST_SECONDS
-    assert attempts.failed("192.0.2.1", 1000.0) == FIRST_SECONDS
+    assert attempts.failed("192.0.2.1", 1.0) == 0
+    for _ in range(FREE):
+        attempts.failed("192.0.2.1", 1.0)
+    assert attempts.failed("192.0.2.1", 1000.0) == 0
 
 
 def test_who_has_too_many_waiting_is_turned_away_until_they_are_answered() -> None:

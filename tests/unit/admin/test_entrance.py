@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import ssl
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ import trustme
 from toolway.admin.answers import Answer
 from toolway.admin.application import application
 from toolway.admin.attempts import WAITING_MOST
+from toolway.admin.connections import Connection
 from toolway.admin.entrance import Entrance
 from toolway.admin.hosts import Hosts
 from toolway.admin.keys import Key, Keys, Role, WeakKeyError
@@ -136,43 +139,57 @@ def test_a_body_is_bounded_with_a_length_and_without() -> None:
         server.stop()
 
 
-def test_wrong_keys_are_slowed_and_many_at_once_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_keys_are_slowed_and_many_at_once_turned_away() -> None:
     """The waits are held until all requests are in, so that nothing depends on time."""
     waits: list[float] = []
     release = threading.Event()
 
     async def held(seconds: float) -> None:
-        import asyncio
-
         waits.append(seconds)
         await asyncio.get_running_loop().run_in_executor(None, release.wait, 30)
 
-    monkeypatch.setattr("toolway.admin.entrance.asyncio.sleep", held)
+    async def inner(_scope: Any, _receive: Any, _send: Any) -> None:
+        """Nobody comes this far."""
+
     keys = Keys([Key.of("root", Role.admin, KEY)])
-    server = AdminServer(CONTEXT, Admin(listen="127.0.0.1:0"), keys, version="test")
+    server = served(
+        Entrance(inner, keys, Hosts(), body_bytes=1024, wait=held), Admin(listen="127.0.0.1:0"), keys
+    )
     server.start()
     try:
         host, _, port = server.address.rpartition(":")
         opened = []
         for _ in range(WAITING_MOST):
             connection = socket.create_connection((host, int(port)))
-            connection.sendall(
-                b"GET /apisix/admin/routes HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: wrong\r\n\r\n"
-            )
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: wrong\r\n\r\n")
             opened.append(connection)
-        statuses = set()
+        statuses = {0}
         while 429 not in statuses:
-            answer = httpx.get(f"http://{server.address}/", trust_env=False)
-            statuses.add(answer.status_code)
+            statuses.add(httpx.get(f"http://{server.address}/", trust_env=False).status_code)
         release.set()
         for connection in opened:
             assert connection.recv(12) == b"HTTP/1.1 401"
             connection.close()
-        assert statuses <= {401, 429}
+        assert statuses <= {0, 401, 429}
         assert sorted(waits) == waits
         assert waits[-1] > waits[0]
     finally:
         release.set()
+        server.stop()
+
+
+def test_who_sends_no_head_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "head_seconds", 0.05)
+    keys = Keys([Key.of("root", Role.admin, KEY)])
+    server = AdminServer(CONTEXT, Admin(listen="127.0.0.1:0"), keys, version="test")
+    server.start()
+    try:
+        host, _, port = server.address.rpartition(":")
+        for begun in (b"", b"GET / HTTP/1.1\r\nHost: loc"):
+            with socket.create_connection((host, int(port)), timeout=30) as connection:
+                connection.sendall(begun)
+                assert connection.recv(1) == b""
+    finally:
         server.stop()
 
 
@@ -188,16 +205,14 @@ def test_by_tls_clients_show_a_certificate_where_that_is_asked_for(tmp_path: Pat
     authority, clients = trustme.CA(), trustme.CA()
     own = authority.issue_cert("localhost", "127.0.0.1")
     tls = AdminTls(
-        cert=own.cert_chain_pems[0].bytes().decode(),
+        cert=Secret(own.cert_chain_pems[0].bytes().decode()),
         key=Secret(own.private_key_pem.bytes().decode()),
-        client_ca=clients.cert_pem.bytes().decode(),
+        client_ca=Secret(clients.cert_pem.bytes().decode()),
     )
     keys = Keys([Key.of("root", Role.admin, KEY)])
     server = AdminServer(CONTEXT, Admin(listen="127.0.0.1:0", tls=tls), keys, version="test")
     server.start()
     try:
-        import ssl
-
         believing = ssl.create_default_context(cadata=authority.cert_pem.bytes().decode())
         url = f"https://{server.address}/apisix/admin/plugins/list"
         with pytest.raises(httpx.TransportError), httpx.Client(verify=believing, trust_env=False) as client:
@@ -212,7 +227,7 @@ def test_by_tls_clients_show_a_certificate_where_that_is_asked_for(tmp_path: Pat
 
 
 def test_a_certificate_that_is_none_is_told() -> None:
-    tls = AdminTls(cert="-----BEGIN CERTIFICATE-----", key=Secret("-----BEGIN PRIVATE KEY-----"))
+    tls = AdminTls(cert=Secret("-----BEGIN CERTIFICATE-----"), key=Secret("-----BEGIN PRIVATE KEY-----"))
     with pytest.raises(ValueError, match="certificate of the Admin API"):
         AdminServer(CONTEXT, Admin(listen="127.0.0.1:0", tls=tls), Keys([]), version="test")
 

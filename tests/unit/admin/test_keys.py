@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from toolway.admin.keys import FILE, Key, Keys, Role, kept_key, weakness_of
 from toolway.admin.opening import open_keys
 from toolway.config.models.gateway import Admin, AdminKey
 from toolway.config.secret import Secret
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GOOD = "kR7w-2jQ9_zL4mX8vB1n"
 

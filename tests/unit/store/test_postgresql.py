@@ -198,6 +198,12 @@ def test_a_password_may_be_anything(postgresql: Server, url: str) -> None:
         assert until(store, 1) == 1
 
 
+def test_a_server_that_is_too_old_is_refused(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toolway.store.postgresql._MINIMUM_VERSION", 990000)
+    with pytest.raises(StoreUnavailable, match=r"the database is PostgreSQL \d+; Toolway needs 13 or newer"):
+        Store.open(url, sealer=sealer())
+
+
 def test_a_role_that_may_not_make_tables_is_told(postgresql: Server, url: str) -> None:
     postgresql.execute("CREATE ROLE modest LOGIN PASSWORD 'p'")
     postgresql.execute("REVOKE CREATE ON SCHEMA public FROM public", url)

@@ -6,7 +6,7 @@ use crate::generation::Generation;
 use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
 use crate::plugins::Chain;
-use crate::server::Worker;
+use crate::server::{UnderWay, Worker};
 use crate::upstream::NodeChoice;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -28,6 +28,7 @@ pub struct Ending {
     pub merged: Option<Rc<Chain>>,
     /// The node that answered, which has the exchange under way until it ends.
     pub choice: Option<NodeChoice>,
+    under_way: Option<UnderWay>,
 }
 
 struct Watched {
@@ -36,8 +37,21 @@ struct Watched {
 }
 
 impl Ending {
-    pub fn new(record: Record, worker: Rc<Worker>, generation: Arc<Generation>) -> Self {
-        Self { record, worker, generation, merged: None, choice: None }
+    /// `under_way` keeps the client's connection from being idle, where there is one.
+    pub fn new(
+        record: Record,
+        worker: Rc<Worker>,
+        generation: Arc<Generation>,
+        under_way: Option<UnderWay>,
+    ) -> Self {
+        Self { record, worker, generation, merged: None, choice: None, under_way }
+    }
+
+    /// There is a response; without one the client has given its request up.
+    pub fn set_answered(&mut self) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.set_answered();
+        }
     }
 
     /// Ties the end of the exchange to the end of its response's body.

@@ -4,6 +4,7 @@ use super::build::{Problems, escaped};
 use crate::http::headers::is_of_connection;
 use crate::http::path::normalise_literal;
 use crate::network::Networks;
+use crate::observe::Serial;
 use crate::plugins::Chain;
 use crate::predicate::{Expression, Predicates};
 use crate::router::Turn;
@@ -22,6 +23,8 @@ pub struct RouteEntry {
     pub hosts: Box<[Arc<str>]>,
     pub uris: Box<[Arc<str>]>,
     pub turn: Turn,
+    /// Tells it from what had its id before, for what is kept by those who read its fields.
+    pub serial: Serial,
     pub service: Arc<str>,
     pub operation: Option<Arc<str>>,
     pub predicates: Predicates,
@@ -76,6 +79,7 @@ impl RouteEntry {
             id,
             hosts: texts(&route.hosts),
             uris: texts(&route.uris),
+            serial: Serial::next(),
             turn: Turn { priority: route.priority, order: route.order, sequence },
             service: route.service.as_deref().or(route.api.as_deref()).map(Arc::from).unwrap_or_default(),
             operation: route.operation.as_deref().map(Arc::from),

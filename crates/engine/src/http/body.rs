@@ -1,6 +1,6 @@
 //! One body type for everything that passes: nothing, bytes in memory, a stream from a peer, or any of these watched.
 
-use super::headers;
+use super::trailers;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -32,13 +32,11 @@ impl Body {
     }
 }
 
-/// Trailers without what only the gateway may say and without what belongs to one hop: a recipient may take them for
-/// headers (RFC 9110 section 6.5.1).
-fn without_claims(frame: Frame<Bytes>) -> Frame<Bytes> {
+/// A frame as it may go on.
+fn checked(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
-            headers::strip_hop_by_hop(&mut trailers);
-            headers::strip_claims(&mut trailers);
+            trailers::strip(&mut trailers);
             Frame::trailers(trailers)
         }
         Err(frame) => frame,
@@ -80,7 +78,7 @@ impl http_body::Body for Body {
             }
             Body::Incoming(incoming) => {
                 let frame = ready!(Pin::new(incoming).poll_frame(context));
-                Poll::Ready(frame.map(|frame| frame.map(without_claims).map_err(Into::into)))
+                Poll::Ready(frame.map(|frame| frame.map(checked).map_err(Into::into)))
             }
             Body::Stream(stream) => stream.as_mut().poll_frame(context),
         }

@@ -6,6 +6,7 @@ pub mod framing;
 pub mod headers;
 pub mod path;
 pub mod received;
+pub mod trailers;
 
 pub use body::{Body, BoxError};
 

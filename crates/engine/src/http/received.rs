@@ -68,6 +68,8 @@ impl http_body::Body for Received {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Pending if self.has_stalled(context) => {
+                // Whoever has more patience may ask again.
+                self.waiting = false;
                 Poll::Ready(Some(Err(BodyFault::Stalled(self.patience).into())))
             }
             Poll::Pending => Poll::Pending,

@@ -14,6 +14,7 @@ pub use server::serve_metrics;
 
 use super::Record;
 use crate::control::resource;
+use crate::server::Connections;
 use crate::table::Table;
 use crate::upstream::Upstream;
 use family::Family;
@@ -31,7 +32,10 @@ pub struct Metrics {
     registry: Registry,
     families: Families,
     requests: Counter,
-    connections: Connections,
+    connections: States,
+    workers: ClearedFamily<WorkerLabels, Gauge>,
+    refused: Counter,
+    handshake_errors: Family<HandshakeLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     tool_calls: Family<ToolLabels, Counter>,
     access_log_dropped: Counter,
@@ -41,7 +45,7 @@ pub struct Metrics {
 
 /// Client connections by state. Those that nginx knows and the engine cannot tell (reading, writing, waiting) are left
 /// out.
-struct Connections {
+struct States {
     active: Gauge,
     accepted: Gauge,
     handled: Gauge,
@@ -62,6 +66,16 @@ struct ToolLabels {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct StateLabels {
     state: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct WorkerLabels {
+    worker: usize,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct HandshakeLabels {
+    reason: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -87,8 +101,17 @@ impl Default for Metrics {
         let states = Family::<StateLabels, Gauge>::default();
         let state = |state| states.series(&StateLabels { state });
         let connections =
-            Connections { active: state("active"), accepted: state("accepted"), handled: state("handled") };
+            States { active: state("active"), accepted: state("accepted"), handled: state("handled") };
         registry.register("apisix_nginx_http_current_connections", "Client connections by state", states);
+        let workers = ClearedFamily::default();
+        let help = "Client connections that are open, by worker";
+        registry.register("toolway_worker_connections", help, ClearedFamily::clone(&workers));
+        let refused = Counter::default();
+        let help = "Client connections that were closed at once, because too many were open";
+        registry.register("toolway_connections_refused", help, refused.clone());
+        let handshake_errors = Family::default();
+        let help = "TLS handshakes with clients that failed, by reason";
+        registry.register("toolway_tls_handshake_errors", help, Family::clone(&handshake_errors));
         let node = Family::<NodeLabels, Gauge>::default();
         let labels = NodeLabels { hostname: hostname(), version: env!("CARGO_PKG_VERSION") };
         node.series(&labels).set(1);
@@ -106,7 +129,19 @@ impl Default for Metrics {
         let upstreams = ClearedFamily::default();
         let help = "Nodes of upstreams that have health checks: 1 where the node is well, 0 where it is down";
         registry.register("apisix_upstream_status", help, ClearedFamily::clone(&upstreams));
-        Self { registry, families, requests, connections, errors, tool_calls, access_log_dropped, upstreams }
+        Self {
+            registry,
+            families,
+            requests,
+            connections,
+            workers,
+            refused,
+            handshake_errors,
+            errors,
+            tool_calls,
+            access_log_dropped,
+            upstreams,
+        }
     }
 }
 
@@ -126,9 +161,23 @@ impl Metrics {
     }
 
     /// Counts a client connection that was accepted.
-    pub fn count_connection(&self) {
+    pub fn count_accepted(&self) {
         self.connections.accepted.inc();
+    }
+
+    /// Counts a client connection that is served.
+    pub fn count_handled(&self) {
         self.connections.handled.inc();
+    }
+
+    /// Counts a client connection that is not served, because too many are open.
+    pub fn count_refused(&self) {
+        self.refused.inc();
+    }
+
+    /// Counts a TLS handshake that failed.
+    pub fn count_handshake_error(&self, reason: &'static str) {
+        self.handshake_errors.series(&HandshakeLabels { reason }).inc();
     }
 
     /// Counts the exchange by route, consumer and node, once, however many `prometheus` plugins it meets. `serial` is
@@ -151,10 +200,14 @@ impl Metrics {
         }
     }
 
-    /// All metrics as OpenMetrics text. `active` is the number of open client connections, `dropped` the number of lines
-    /// that the access log has lost.
-    pub fn text(&self, active: usize, dropped: u64) -> String {
-        self.connections.active.set(i64::try_from(active).unwrap_or(i64::MAX));
+    /// All metrics as OpenMetrics text. `open` are the client connections, `dropped` is the number of lines that the
+    /// access log has lost.
+    pub fn text(&self, open: &Connections, dropped: u64) -> String {
+        self.connections.active.set(i64::try_from(open.total()).unwrap_or(i64::MAX));
+        for (worker, count) in open.by_worker().enumerate() {
+            let series = self.workers.get_or_create(&WorkerLabels { worker });
+            series.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
         self.access_log_dropped.inc_by(dropped.saturating_sub(self.access_log_dropped.get()));
         let mut text = String::new();
         // Writing to a string does not fail.

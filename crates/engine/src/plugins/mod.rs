@@ -16,6 +16,8 @@ mod key_auth;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+#[cfg(test)]
+mod panicking;
 mod prometheus;
 mod proof;
 mod proxy_rewrite;
@@ -191,6 +193,8 @@ pub static TABLE: &[Entry] = &[
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
+    #[cfg(test)]
+    entry::<panicking::Panicking>("panicking", 0, Phase::Rewrite),
 ];
 
 impl Entry {

@@ -47,7 +47,7 @@ mod tests {
 
     /// The lines of the metrics that begin with `start`, after the exchanges have ended.
     fn lines(bench: &Bench, start: &str) -> Vec<String> {
-        let text = bench.state().metrics.text(0, 0);
+        let text = bench.state().metrics.text(&bench.worker.shared.connections, 0);
         text.lines().filter(|line| line.starts_with(start)).map(str::to_owned).collect()
     }
 

@@ -4,7 +4,7 @@ use super::{Chain, Phase};
 use crate::exchange::{Arrival, Exchange};
 use crate::generation::Generation;
 use crate::http::{Body, Response};
-use crate::server::{Shared, Worker};
+use crate::server::{Connections, Shared, Worker};
 use crate::state::State;
 use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
 
@@ -65,7 +65,7 @@ impl Bench {
             generation: ArcSwap::from_pointee(generation),
             state,
             access_log: None,
-            connections: AtomicUsize::new(0),
+            connections: Connections::new(1, usize::MAX).0,
             ready: AtomicBool::new(false),
         };
         Self { worker: Worker::new(Arc::new(shared)), route: route.into() }

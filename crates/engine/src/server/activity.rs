@@ -1,8 +1,11 @@
 //! What a connection is doing: requests under way, when it did something last, and how many requests its client gave
 //! up. Decides when a connection is idle, abusive, or may be closed in a drain.
 
+use super::connections::Slot;
+use super::head_clock::HeadClock;
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -20,13 +23,21 @@ pub struct Activity {
     last: Cell<Instant>,
     stopping: Cell<bool>,
     abused: Notify,
+    clock: Arc<HeadClock>,
+    /// Until the connection and all that came of it have ended.
+    _slot: Option<Slot>,
 }
 
-/// A request under way; dropped without [`UnderWay::answered`] it was given up by the client.
-pub struct UnderWay(Rc<Activity>, bool);
+/// A request under way, to the end of its response; dropped without [`UnderWay::set_answered`] it was given up by the
+/// client.
+pub struct UnderWay {
+    activity: Rc<Activity>,
+    is_answered: bool,
+}
 
 impl Activity {
-    pub fn begin() -> Rc<Self> {
+    /// Of a connection that has done nothing yet; `slot` counts it.
+    pub fn begin(slot: Option<Slot>) -> Rc<Self> {
         Rc::new(Self {
             under_way: Cell::new(0),
             ended: Cell::new(0),
@@ -34,13 +45,16 @@ impl Activity {
             last: Cell::new(Instant::now()),
             stopping: Cell::new(false),
             abused: Notify::new(),
+            clock: Arc::new(HeadClock::new()),
+            _slot: slot,
         })
     }
 
     /// Counts a request until the guard is dropped.
     pub fn request(self: &Rc<Self>) -> UnderWay {
         self.under_way.set(self.under_way.get() + 1);
-        UnderWay(self.clone(), false)
+        self.clock.reset();
+        UnderWay { activity: self.clone(), is_answered: false }
     }
 
     /// Says that the connection is to end.
@@ -57,9 +71,21 @@ impl Activity {
         self.last.get() + GRACE
     }
 
-    /// When the connection has been without a request for `limit`; none while it has one.
+    /// Since when the connection has been without a request; none while it has one.
     pub fn idle_since(&self) -> Option<Instant> {
         (self.under_way.get() == 0).then(|| self.last.get())
+    }
+
+    /// When the client will have taken too long: `head` for a request's head, or `idle` without one. None while it has
+    /// a request.
+    pub fn patience_ends(&self, head: Duration, idle: Duration) -> Option<Instant> {
+        let since = self.idle_since()?;
+        Some(self.clock.began().map_or(since + idle, |began| began + head))
+    }
+
+    /// What the stream tells of bytes, for HTTP/1.
+    pub fn clock(&self) -> &Arc<HeadClock> {
+        &self.clock
     }
 
     /// Returns when the client has given up too many of its requests.
@@ -69,17 +95,19 @@ impl Activity {
 }
 
 impl UnderWay {
-    pub fn answered(mut self) {
-        self.1 = true;
+    /// Says that there is a response.
+    pub fn set_answered(&mut self) {
+        self.is_answered = true;
     }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let Self(activity, is_answered) = self;
+        let Self { activity, is_answered } = self;
         activity.under_way.set(activity.under_way.get() - 1);
         activity.ended.set(activity.ended.get() + 1);
         activity.last.set(Instant::now());
+        activity.clock.reset();
         if !*is_answered {
             activity.abandoned.set(activity.abandoned.get() + 1);
             let abandoned = activity.abandoned.get();
@@ -101,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_client_that_gives_up_most_requests_is_abusive() {
-        let activity = Activity::begin();
+        let activity = Activity::begin(None);
         (0..ABANDONED).for_each(|_| drop(activity.request()));
         assert!(!is_abused(&activity));
         drop(activity.request());
@@ -110,9 +138,9 @@ mod tests {
 
     #[test]
     fn a_client_that_gives_up_a_few_of_many_requests_is_not() {
-        let activity = Activity::begin();
+        let activity = Activity::begin(None);
         for _ in 0..2 * ABANDONED {
-            activity.request().answered();
+            activity.request().set_answered();
             drop(activity.request());
         }
         assert!(!is_abused(&activity));
@@ -120,10 +148,10 @@ mod tests {
 
     #[test]
     fn a_connection_is_idle_between_requests() {
-        let activity = Activity::begin();
+        let activity = Activity::begin(None);
         let request = activity.request();
         assert_eq!(activity.idle_since(), None);
-        request.answered();
+        drop(request);
         assert!(activity.idle_since().is_some());
     }
 }

@@ -6,6 +6,7 @@
 //! at once, streams that are taken up and then given up, and connections that say nothing.
 
 use super::activity::{Activity, GRACE};
+use super::websocket;
 use super::worker::Worker;
 use crate::exchange::{self, Arrival};
 use crate::http::{Body, Response};
@@ -37,24 +38,23 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Answers requests on `stream` until either side ends it.
-pub async fn serve<S>(worker: Rc<Worker>, stream: S, arrival: Arrival, mut stop: watch::Receiver<bool>)
-where
+pub async fn serve<S>(
+    worker: Rc<Worker>,
+    stream: S,
+    arrival: Arrival,
+    activity: Rc<Activity>,
+    mut stop: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let limits = worker.generation().limits.clone();
-    let patience = Duration::from_millis(limits.head_timeout_ms);
-    let activity = Activity::begin();
+    let patience = Duration::from_millis(limits.idle_timeout_ms);
     let connection = builder(&limits).serve_connection(
         TokioIo::new(stream),
         service_fn(|request: Request<Incoming>| {
-            let (worker, arrival, activity) = (worker.clone(), arrival.clone(), activity.clone());
+            let (worker, arrival) = (worker.clone(), arrival.clone());
             let most = limits.headers;
-            async move {
-                let under_way = activity.request();
-                let response = answer(&worker, request, arrival, most).await;
-                under_way.answered();
-                Ok::<_, Infallible>(response)
-            }
+            async move { Ok::<_, Infallible>(answer(&worker, request, arrival, most).await) }
         }),
     );
     let mut connection = pin!(connection);
@@ -89,6 +89,7 @@ fn builder(limits: &Limits) -> http2::Builder<LocalExecutor> {
     let mut builder = http2::Builder::new(LocalExecutor);
     builder
         .timer(TokioTimer::new())
+        .enable_connect_protocol()
         .max_concurrent_streams(limits.http2_streams)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(PENDING_RESETS)
@@ -114,7 +115,12 @@ async fn answer(
         return response;
     }
     name_host(&mut request);
-    exchange::run(worker, request.map(Body::from_incoming), arrival).await
+    let opening = websocket::begin(&mut request);
+    let response = exchange::run(worker, request.map(Body::from_incoming), arrival).await;
+    match opening {
+        Some(opening) => opening.answer(worker, response),
+        None => response,
+    }
 }
 
 /// Cookies that came in several fields become one (RFC 9113 section 8.2.3).

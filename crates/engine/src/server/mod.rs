@@ -5,13 +5,22 @@ mod activity;
 mod aside;
 mod client;
 mod connection;
+mod connections;
+mod files;
+mod head_clock;
 mod http1;
 mod http2;
 mod listener;
 mod opening;
 pub mod tls;
+mod websocket;
 mod worker;
 
+pub use activity::{Activity, UnderWay};
 pub use aside::{AsideResponse, serve_aside};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use connection::converse;
+pub use connections::{Connections, Queue};
+pub use files::{most_files, raise_most_files};
 pub use listener::{Listener, bind};
 pub use worker::{Shared, Worker, WorkerThread, run_once};

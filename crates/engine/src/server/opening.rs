@@ -1,12 +1,15 @@
 //! The first bytes of a connection, which tell HTTP/2 by prior knowledge from HTTP/1 (RFC 9113 section 3.3).
 //!
-//! One read takes as much as has come, and hands it on with the stream, so that no read is spent on looking.
+//! One read takes as much as has come, and hands it on with the stream, so that no read is spent on looking. From then
+//! on the stream tells a clock when bytes come.
 
+use super::head_clock::HeadClock;
 use bytes::{Buf, Bytes, BytesMut};
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -19,13 +22,14 @@ const FIRST_READ: usize = 4096;
 pub struct Opened<S> {
     first: Bytes,
     stream: S,
+    clock: Arc<HeadClock>,
 }
 
 /// Waits for the first bytes of `stream`. Whether they are HTTP/2's; none where the client closed without a word.
 ///
 /// # Errors
 /// Those of reading.
-pub async fn open<S>(mut stream: S) -> io::Result<Option<(Opened<S>, bool)>>
+pub async fn open<S>(mut stream: S, clock: &Arc<HeadClock>) -> io::Result<Option<(Opened<S>, bool)>>
 where
     S: AsyncRead + Unpin,
 {
@@ -41,8 +45,9 @@ where
     if first.is_empty() {
         return Ok(None);
     }
+    clock.hear();
     let is_http2 = first.starts_with(PREFACE);
-    Ok(Some((Opened { first: first.freeze(), stream }, is_http2)))
+    Ok(Some((Opened { first: first.freeze(), stream, clock: clock.clone() }, is_http2)))
 }
 
 /// Reads through the stack, so that a connection which says nothing holds no buffer.
@@ -64,7 +69,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opened<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            return Pin::new(&mut self.stream).poll_read(context, buffer);
+            let before = buffer.filled().len();
+            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
+            if buffer.filled().len() > before {
+                self.clock.hear();
+            }
+            return polled;
         }
         let length = self.first.len().min(buffer.remaining());
         let (now, _) = self.first.split_at(length);
@@ -123,7 +133,7 @@ mod tests {
             drop(client);
         };
         let receive = async {
-            let (mut stream, is_http2) = open(server).await.unwrap()?;
+            let (mut stream, is_http2) = open(server, &Arc::new(HeadClock::new())).await.unwrap()?;
             let mut all = Vec::new();
             stream.read_to_end(&mut all).await.unwrap();
             Some((all, is_http2))

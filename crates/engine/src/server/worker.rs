@@ -1,6 +1,7 @@
 //! A worker: one thread, one current-thread runtime, its own listeners and pool.
 
 use super::connection;
+use super::connections::{Connections, Queue};
 use super::listener::Listener;
 use crate::error::ProxyError;
 use crate::generation::Generation;
@@ -10,7 +11,7 @@ use crate::upstream::Pool;
 use arc_swap::ArcSwap;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use std::{io, thread};
@@ -29,7 +30,7 @@ pub struct Shared {
     pub state: Arc<State>,
     pub access_log: Option<AccessLog>,
     /// Client connections that are open.
-    pub connections: AtomicUsize,
+    pub connections: Arc<Connections>,
     /// Whether new requests are wanted: from the end of the start to the beginning of the end.
     pub ready: AtomicBool,
 }
@@ -75,11 +76,13 @@ pub struct WorkerThread {
 }
 
 impl WorkerThread {
-    /// Starts a worker that accepts from `listeners` until `stop` turns true, and then finishes its connections.
+    /// Starts a worker that takes connections from `listeners` and other workers until `stop` turns true, and then
+    /// finishes those it has.
     pub fn start(
         index: usize,
         shared: Arc<Shared>,
         listeners: Vec<Listener>,
+        queue: Queue,
         stop: watch::Receiver<bool>,
     ) -> io::Result<Self> {
         // The runtime cannot leave its thread, so the thread says whether it has one.
@@ -91,7 +94,7 @@ impl WorkerThread {
             };
             // Only fails where nobody waits for the answer.
             let _ = built.send(Ok(()));
-            runtime.block_on(serve(Worker::new(shared), listeners, stop));
+            runtime.block_on(serve(Worker::new(shared), index, listeners, queue, stop));
         })?;
         is_built.recv().unwrap_or_else(|_| Err(io::Error::other("the worker ended as it started")))?;
         Ok(Self { handle })
@@ -117,7 +120,13 @@ fn current_thread() -> io::Result<LocalRuntime> {
     runtime::Builder::new_current_thread().enable_all().build_local(LocalOptions::default())
 }
 
-async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Receiver<bool>) {
+async fn serve(
+    worker: Rc<Worker>,
+    index: usize,
+    listeners: Vec<Listener>,
+    queue: Queue,
+    mut stop: watch::Receiver<bool>,
+) {
     let sweeper = worker.clone();
     let sweep = tokio::task::spawn_local(async move {
         loop {
@@ -125,10 +134,12 @@ async fn serve(worker: Rc<Worker>, listeners: Vec<Listener>, mut stop: watch::Re
             sweeper.pool.sweep();
         }
     });
-    let connections: Vec<_> = listeners
+    let mut connections: Vec<_> = listeners
         .into_iter()
-        .map(|listener| tokio::task::spawn_local(connection::accept(worker.clone(), listener, stop.clone())))
+        .map(|listener| connection::accept(worker.clone(), index, listener, stop.clone()))
+        .map(tokio::task::spawn_local)
         .collect();
+    connections.push(tokio::task::spawn_local(connection::take(worker.clone(), queue, stop.clone())));
     // An error means that the engine is gone, which stops the worker too.
     let _ = stop.wait_for(|stop| *stop).await;
     for accepting in connections {

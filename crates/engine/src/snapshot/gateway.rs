@@ -49,11 +49,15 @@ pub struct Limits {
     /// Header fields of a request, 100 by default; beyond it 431.
     pub headers: usize,
     /// Milliseconds that a client may take for a request head, 30,000 by default; beyond it the connection is closed.
-    /// So is an HTTP/2 connection without a stream for as long.
     pub head_timeout_ms: u64,
+    /// Milliseconds that a connection may be without a request, 75,000 by default; beyond it it is closed.
+    pub idle_timeout_ms: u64,
+    /// Client connections that may be open in all, beyond which new ones are closed at once. None, the default: half as
+    /// many as the process may open files.
+    pub connections: Option<usize>,
     /// Milliseconds for a TLS handshake, 10,000 by default; beyond it the connection is closed.
     pub handshake_timeout_ms: u64,
-    /// TLS handshakes that a worker does at the same time, 1,024 by default; further ones wait.
+    /// TLS handshakes that a worker does at the same time, 1,024 by default; further ones wait. It holds from the start.
     pub handshakes: usize,
     /// Streams that a client may have open on an HTTP/2 connection, 100 by default.
     pub http2_streams: u32,
@@ -103,6 +107,8 @@ impl Default for Limits {
             head_bytes: 64 << 10,
             headers: 100,
             head_timeout_ms: 30_000,
+            idle_timeout_ms: 75_000,
+            connections: None,
             handshake_timeout_ms: 10_000,
             handshakes: 1024,
             http2_streams: 100,

@@ -25,7 +25,7 @@ pub struct UpstreamDefinition {
     pub retry_timeout_ms: Option<u64>,
     pub timeout: Timeouts,
     pub keepalive: Keepalive,
-    /// Whether the upstream's certificate is checked, for `https`.
+    /// Whether the upstream's certificate is checked, for `https` and `grpcs`.
     pub tls_verify: bool,
     /// How it is found out which nodes are well; none: all are taken to be.
     #[serde(default)]
@@ -45,6 +45,9 @@ pub struct UpstreamTls {
     /// What the gateway shows where the upstream asks for a certificate.
     #[serde(default)]
     pub certificate: Option<Certificate>,
+    /// For `https`: whether HTTP/2 is spoken with nodes that choose it by ALPN.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub http2: bool,
 }
 
 /// How a node is chosen among those of the highest priority that are available.
@@ -78,11 +81,31 @@ pub enum HashOn {
     VarsCombinations,
 }
 
+/// How nodes are spoken to. `h2c` and `grpc` are the same on the wire.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scheme {
+    /// HTTP/1.1.
     Http,
+    /// HTTP/1.1 over TLS; with `tls.http2` also HTTP/2, where the node agrees to it.
     Https,
+    /// HTTP/2 by prior knowledge.
+    H2c,
+    /// HTTP/2 by prior knowledge.
+    Grpc,
+    /// HTTP/2 over TLS, and nothing else.
+    Grpcs,
+}
+
+impl Scheme {
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Https | Self::Grpcs)
+    }
+
+    /// The port that a Host need not name.
+    pub fn port(self) -> u16 {
+        if self.is_tls() { 443 } else { 80 }
+    }
 }
 
 /// Which Host the upstream sees: the client's, the node's own, or `upstream_host`.

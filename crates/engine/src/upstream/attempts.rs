@@ -137,9 +137,11 @@ impl Drop for NodeChoice {
 /// What an error says of the node; none where it is not the node's.
 const fn sign(kind: Kind) -> Option<Sign> {
     match kind {
-        Kind::UpstreamUnreachable | Kind::UpstreamClosed | Kind::UpstreamProtocol | Kind::UpstreamTls => {
-            Some(Sign::Broken)
-        }
+        Kind::UpstreamUnreachable
+        | Kind::UpstreamClosed
+        | Kind::UpstreamProtocol
+        | Kind::UpstreamReset
+        | Kind::UpstreamTls => Some(Sign::Broken),
         Kind::ConnectTimeout | Kind::SendTimeout | Kind::ReadTimeout => Some(Sign::Timeout),
         _ => None,
     }

@@ -1,10 +1,11 @@
 //! New connections to nodes: TCP or Unix socket, and TLS where the scheme says so.
 
+use super::delivery::Protocol;
 use super::resolve::Address;
 use super::stream::Stream;
 use super::tls;
 use crate::error::{Kind, ProxyError};
-use crate::snapshot::{self, Scheme, UpstreamDefinition};
+use crate::snapshot::{self, UpstreamDefinition};
 use ::http::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -39,24 +40,23 @@ impl Node {
             node.host.clone()
         };
         let label = format!("{authority}:{}", node.port);
-        let standard = matches!((upstream.scheme, node.port), (Scheme::Http, 80) | (Scheme::Https, 443));
-        let host = if standard { &authority } else { &label };
+        let scheme = upstream.scheme;
+        let host = if node.port == scheme.port() { &authority } else { &label };
         let host = HeaderValue::from_str(host).map_err(|_| format!("{:?} is not a valid host", node.host))?;
-        if upstream.scheme == Scheme::Https && matches!(address, Address::Unix(_)) {
-            return Err("https over a Unix socket is not spoken; use the scheme http".to_owned());
+        if scheme.is_tls() && matches!(address, Address::Unix(_)) {
+            return Err("TLS over a Unix socket is not spoken; use the scheme http or grpc".to_owned());
         }
-        let server_name = match upstream.scheme {
-            Scheme::Http => None,
-            Scheme::Https => Some(tls::server_name(upstream, &node.host)?),
+        let server_name = match scheme.is_tls() {
+            false => None,
+            true => Some(tls::server_name(upstream, &node.host)?),
         };
-        let tls = match &server_name {
-            None => "http".to_owned(),
-            Some(name) => {
-                let settings = tls::digest(upstream.tls_verify, upstream.tls.as_ref());
-                format!("https {} {settings:x?}", name.to_str())
-            }
-        };
-        let pool_key = format!("{} {tls} {label} {address}", upstream.id).into();
+        let protocol = Protocol::of(upstream);
+        let tls = server_name.as_ref().map(|name| {
+            let settings = tls::digest(upstream.tls_verify, upstream.tls.as_ref(), protocol.names());
+            format!("{} {settings:x?}", name.to_str())
+        });
+        let tls = tls.unwrap_or_default();
+        let pool_key = format!("{} {protocol:?} {tls} {label} {address}", upstream.id).into();
         Ok(Self { label: label.into(), host, pool_key, server_name, address })
     }
 }

@@ -1,15 +1,20 @@
 //! The way to an upstream: choose a node, take or make a connection, send the request, hand back the response.
 //!
-//! [`send`] is called by the exchange when its plugins are done. Connections are pooled per worker ([`pool`]), nodes
-//! chosen by [`balance`] as [`attempts`] asks for them, and [`h1`] speaks to them; every wait has an end. Beside the
-//! exchanges, [`upkeep`] resolves names and probes nodes.
+//! [`send`] is called by the exchange when its plugins are done. Nodes are chosen by [`balance`] as [`attempts`] asks for
+//! them, [`delivery`] brings the request to one, and [`h1`] or [`h2`] speaks to it on a connection of the worker's
+//! ([`pool`]); every wait has an end. Beside the exchanges, [`upkeep`] resolves names and probes nodes.
 
 mod attempts;
 mod balance;
 mod connect;
+mod delivery;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod h1;
+mod h2;
 mod health;
 mod node_state;
+mod pace;
 mod pool;
 mod prepare;
 mod resolve;
@@ -18,6 +23,7 @@ mod stream;
 mod tls;
 mod tunnel;
 mod upkeep;
+mod upload;
 
 pub use attempts::NodeChoice;
 pub use health::Health;
@@ -31,21 +37,18 @@ pub use upkeep::{Orders, Upkeep};
 
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
-use crate::http::forwarded::Lines;
 use crate::http::{Body, Response, headers};
 use crate::snapshot::{
-    ActiveChecks, CheckKind, Keepalive, PassHost, PassiveChecks, Scheme, Timeouts, UpstreamDefinition,
+    ActiveChecks, CheckKind, Keepalive, PassHost, PassiveChecks, Timeouts, UpstreamDefinition,
 };
 use crate::state::State;
 use crate::table::Keyed;
 use ::http::header::{CONNECTION, UPGRADE};
-use ::http::uri::PathAndQuery;
 use ::http::{HeaderValue, StatusCode};
 use arc_swap::{ArcSwap, Guard};
 use attempts::Attempts;
 use balance::Balance;
-use connect::Node;
-use h1::{Connection, Receiving, Reply, Sending};
+use delivery::{Answer, Protocol, deliver};
 use hyper::upgrade::OnUpgrade;
 use node_state::UpstreamState;
 use roster::Targets;
@@ -66,7 +69,10 @@ pub struct Upstream {
     retry_timeout: Option<Duration>,
     timeouts: Timeouts,
     keepalive: Keepalive,
+    protocol: Protocol,
     tls: Option<Arc<rustls::ClientConfig>>,
+    /// For exchanges that need HTTP/1.1, where nodes have the choice.
+    tls_http1: Option<Arc<rustls::ClientConfig>>,
     probe_tls: Option<Arc<rustls::ClientConfig>>,
 }
 
@@ -81,6 +87,10 @@ impl Upstream {
         let roster = Roster::build(&definition, &targets, &own, &balance).map_err(whole)?;
         let host = definition.upstream_host.as_deref().map(HeaderValue::from_str).transpose();
         health::probe::check(&definition).map_err(whole)?;
+        let protocol = Protocol::of(&definition);
+        let tls = |protocol: Protocol| {
+            state.tls_clients.config(definition.tls_verify, definition.tls.as_ref(), protocol.names())
+        };
         Ok(Self {
             roster: ArcSwap::from_pointee(roster),
             targets,
@@ -93,15 +103,12 @@ impl Upstream {
             retry_timeout: definition.retry_timeout_ms.map(Duration::from_millis),
             timeouts: definition.timeout,
             keepalive: definition.keepalive,
-            tls: match definition.scheme {
-                Scheme::Http => None,
-                Scheme::Https => {
-                    Some(state.tls_clients.config(definition.tls_verify, definition.tls.as_ref())?)
-                }
-            },
+            protocol,
+            tls: definition.scheme.is_tls().then(|| tls(protocol)).transpose()?,
+            tls_http1: (protocol == Protocol::Negotiated).then(|| tls(Protocol::Http1)).transpose()?,
             probe_tls: match definition.checks.as_ref().and_then(|checks| checks.active.as_ref()) {
                 Some(checks) if checks.kind == CheckKind::Https => {
-                    Some(state.tls_clients.config(checks.tls_verify, definition.tls.as_ref())?)
+                    Some(state.tls_clients.config(checks.tls_verify, definition.tls.as_ref(), &[])?)
                 }
                 _ => None,
             },
@@ -163,82 +170,36 @@ pub async fn send(
     strip_prefix: &str,
     add_prefix: &str,
 ) -> Result<Response, ProxyError> {
-    let uri = prepare::uri(exchange, strip_prefix, add_prefix)?;
-    let lines = prepare::headers(exchange);
+    let outline = prepare::outline(exchange, upstream, strip_prefix, add_prefix)?;
     let started = Instant::now();
     let mut attempts = Attempts::new(upstream);
     let mut choice = attempts.first(exchange)?;
-    let mut sending = None;
-    let reply = loop {
+    let mut upload = None;
+    let mut answer = loop {
         exchange.record.upstream = Some(choice.node().label.clone());
-        match attempt(exchange, upstream, choice.node(), (&uri, &lines), &mut sending).await {
-            Ok(reply) => break reply,
+        match deliver(exchange, upstream, choice.node(), &outline, &mut upload).await {
+            Ok(answer) => break answer,
             Err(error) => {
                 choice = attempts.next(exchange, choice, error).inspect_err(|_| {
-                    exchange.record.bytes_received = sending.as_ref().map_or(0, |sending| sending.received);
+                    exchange.record.bytes_received = upload.as_ref().map_or(0, |upload| upload.received);
                 })?
             }
         }
     };
-    exchange.record.bytes_received = reply.received;
+    exchange.record.bytes_received = answer.received();
     exchange.record.upstream_latency = Some(started.elapsed());
-    attempts.answered(&choice, reply.parts.status.as_u16());
+    attempts.answered(&choice, answer.parts().status.as_u16());
     exchange.record.choice = Some(choice);
-    match reply.parts.status {
-        StatusCode::SWITCHING_PROTOCOLS => switch(exchange, reply, upstream),
-        _ => Ok(respond(exchange, reply, upstream)),
-    }
-}
-
-/// Sends the request to one node, once more on a new connection where an idle one turns out to be closed. `sending` is
-/// the request while it is not on its way, made when there is a first connection.
-async fn attempt(
-    exchange: &mut Exchange,
-    upstream: &Upstream,
-    node: &Node,
-    (uri, lines): (&PathAndQuery, &Lines),
-    sending: &mut Option<Box<Sending>>,
-) -> Result<Reply, ProxyError> {
-    let mut connection = match exchange.worker.pool.take(&node.pool_key, &upstream.keepalive) {
-        Some(connection) => connection,
-        None => connect(upstream, node).await?,
-    };
-    let mut ready = prepare::sending(exchange, upstream, node, uri, lines, sending.take());
-    loop {
-        match connection.send(ready, &upstream.timeouts).await {
-            Ok(reply) => return Ok(reply),
-            Err(failure) if failure.stale && failure.repeatable => {
-                ready = failure.sending;
-                ready.restart();
-                connection = match connect(upstream, node).await {
-                    Ok(connection) => connection,
-                    Err(error) => {
-                        *sending = Some(ready);
-                        return Err(error);
-                    }
-                };
-            }
-            Err(failure) => {
-                *sending = Some(failure.sending);
-                return Err(failure.error);
-            }
+    match answer {
+        Answer::Http1(reply) if reply.parts.status == StatusCode::SWITCHING_PROTOCOLS => {
+            switch(exchange, reply, upstream)
         }
-    }
-}
-
-async fn connect(upstream: &Upstream, node: &Node) -> Result<Box<Connection>, ProxyError> {
-    let limit = Duration::from_millis(upstream.timeouts.connect_ms);
-    match tokio::time::timeout(limit, connect::open(node, upstream.tls.as_ref())).await {
-        Ok(stream) => Ok(Box::new(Connection::new(stream?, node.clone()))),
-        Err(_) => {
-            let detail = format!("no connection to {} within {} ms", node.label, limit.as_millis());
-            Err(ProxyError::before_sending(Kind::ConnectTimeout, detail))
-        }
+        answer => Ok(respond(exchange, answer, upstream)),
     }
 }
 
 /// The answer to an upgrade. Bytes pass when the client has got it.
-fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
+fn switch(exchange: &mut Exchange, reply: h1::Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
     let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
         return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
     };
@@ -255,13 +216,12 @@ fn switch(exchange: &mut Exchange, reply: Reply, upstream: &Upstream) -> Result<
     Ok(response)
 }
 
-fn respond(exchange: &Exchange, mut reply: Reply, upstream: &Upstream) -> Response {
+fn respond(exchange: &Exchange, mut answer: Answer, upstream: &Upstream) -> Response {
     let (mut parts, ()) = ::http::Response::new(()).into_parts();
-    std::mem::swap(&mut parts, &mut reply.parts);
+    std::mem::swap(&mut parts, answer.parts());
     headers::strip_hop_by_hop(&mut parts.headers);
     // Only the gateway tells of its errors.
     parts.headers.remove(CODE_HEADER);
     parts.version = ::http::Version::HTTP_11;
-    let body = Receiving::body(reply, exchange.worker.clone(), upstream.keepalive, upstream.timeouts.read_ms);
-    Response::from_parts(parts, body)
+    Response::from_parts(parts, answer.into_body(&exchange.worker, upstream))
 }

@@ -1,6 +1,7 @@
-//! Idle connections of one worker. Nothing is shared between workers, so nothing is locked.
+//! The connections of one worker that serve further exchanges. Nothing is shared between workers, so nothing is locked.
 
 use super::h1::Connection;
+use super::h2;
 use crate::snapshot::Keepalive;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
@@ -13,10 +14,12 @@ struct Idle {
     until: Instant,
 }
 
-/// Idle connections by node, the newest last.
 #[derive(Default)]
 pub struct Pool {
+    /// Those of HTTP/1.1 that are idle, by node, the newest last.
     idle: RefCell<FxHashMap<Arc<str>, VecDeque<Idle>>>,
+    /// All of HTTP/2.
+    pub multiplexed: h2::Connections,
 }
 
 impl Pool {
@@ -54,6 +57,7 @@ impl Pool {
 
     /// Drops what is closed or has been idle for too long. The worker calls it now and then.
     pub fn sweep(&self) {
+        self.multiplexed.sweep();
         let now = Instant::now();
         self.idle.borrow_mut().retain(|_, queue| {
             queue.retain_mut(|idle| idle.until > now && idle.connection.is_open());

@@ -2,22 +2,37 @@
 
 use super::Upstream;
 use super::connect::Node;
-use super::h1::{RequestHead, Sending};
+use super::delivery::Protocol;
+use super::h1::Framing;
+use super::upload::Upload;
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::Body;
 use crate::http::forwarded::{self, Lines, Origin};
 use crate::http::headers::remove_cookie;
 use crate::snapshot::PassHost;
-use ::http::uri::PathAndQuery;
-use ::http::{HeaderValue, header};
+use ::http::uri::{PathAndQuery, Scheme};
+use ::http::{HeaderValue, Request, Uri, Version, header, request};
 
-/// Path and query for the upstream: what a plugin set, or the client's with the target's prefixes exchanged.
-pub fn uri(
+/// What a request says upstream beside the exchange's own method and headers.
+pub struct Outline {
+    pub uri: PathAndQuery,
+    pub lines: Lines,
+}
+
+/// Makes the exchange's request ready to be sent to any node of `upstream`.
+pub fn outline(
     exchange: &mut Exchange,
+    upstream: &Upstream,
     strip_prefix: &str,
     add_prefix: &str,
-) -> Result<PathAndQuery, ProxyError> {
+) -> Result<Outline, ProxyError> {
+    let uri = uri(exchange, strip_prefix, add_prefix)?;
+    Ok(Outline { uri, lines: headers(exchange, upstream) })
+}
+
+/// Path and query for the upstream: what a plugin set, or the client's with the target's prefixes exchanged.
+fn uri(exchange: &mut Exchange, strip_prefix: &str, add_prefix: &str) -> Result<PathAndQuery, ProxyError> {
     if let Some(uri) = exchange.rewrite.uri.take() {
         return Ok(uri);
     }
@@ -42,7 +57,7 @@ pub fn uri(
 
 /// Headers by rule: no credential that is withheld, and who calls as the gateway saw it, which comes as lines to be sent
 /// beside the exchange's headers.
-pub fn headers(exchange: &mut Exchange) -> Lines {
+fn headers(exchange: &mut Exchange, upstream: &Upstream) -> Lines {
     let request = &mut exchange.request;
     for name in &exchange.withheld {
         request.headers.remove(name);
@@ -50,7 +65,8 @@ pub fn headers(exchange: &mut Exchange) -> Lines {
     for name in &exchange.withheld_cookies {
         remove_cookie(&mut request.headers, name);
     }
-    let may_upgrade = exchange.route.as_ref().is_some_and(|route| route.websocket);
+    let allows = exchange.route.as_ref().is_some_and(|route| route.websocket);
+    let may_upgrade = allows && upstream.protocol != Protocol::Http2;
     if let Some(protocol) = exchange.upgrade.take().filter(|_| may_upgrade) {
         request.headers.insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
         request.headers.insert(header::UPGRADE, protocol);
@@ -67,31 +83,47 @@ pub fn headers(exchange: &mut Exchange) -> Lines {
     forwarded::tell(&mut request.headers, &origin)
 }
 
-/// The request for `node`: made from the exchange at the first try, and with another head where it goes out again.
-pub fn sending(
-    exchange: &mut Exchange,
-    upstream: &Upstream,
-    node: &Node,
-    uri: &PathAndQuery,
-    lines: &Lines,
-    earlier: Option<Box<Sending>>,
-) -> Box<Sending> {
+/// The body, ready to be sent.
+pub fn upload(exchange: &mut Exchange, upstream: &Upstream) -> Upload {
+    let body = std::mem::replace(&mut exchange.body, Body::Empty);
+    let request = &exchange.request;
+    Upload::new(&request.method, &request.headers, body, upstream.protocol != Protocol::Http1)
+}
+
+/// Whether the request asks for another protocol on its connection.
+pub fn upgrades(request: &request::Parts) -> bool {
+    request.headers.contains_key(header::UPGRADE)
+}
+
+/// Names the host for `node`.
+pub fn name_host(exchange: &mut Exchange, upstream: &Upstream, node: &Node) {
     if let Some(host) = host(exchange, upstream, node) {
         exchange.request.headers.insert(header::HOST, host);
     }
-    let framing = earlier.as_ref().map_or_else(
-        || Sending::framing_of(&exchange.request.method, &exchange.body),
-        |sending| sending.framing,
-    );
-    let request = &exchange.request;
-    let head = RequestHead::new(&request.method, uri.as_str(), &request.headers, lines, framing);
-    match earlier {
-        Some(mut sending) => {
-            sending.restart_with(head);
-            sending
-        }
-        None => Box::new(Sending::new(head, std::mem::replace(&mut exchange.body, Body::Empty), framing)),
+}
+
+/// The request's head for HTTP/2: the Host becomes `:authority` (RFC 9113, section 8.3.1).
+pub fn http2_head(
+    request: &request::Parts,
+    upstream: &Upstream,
+    outline: &Outline,
+    framing: Framing,
+) -> Result<request::Parts, ProxyError> {
+    let mut headers = request.headers.clone();
+    headers.extend(outline.lines.iter().cloned());
+    let host = headers.remove(header::HOST);
+    headers.remove(header::CONTENT_LENGTH);
+    if let Framing::Length(length) = framing {
+        headers.insert(header::CONTENT_LENGTH, length.into());
     }
+    let host = host.as_ref().map_or(&b""[..], HeaderValue::as_bytes);
+    let scheme = if upstream.tls.is_some() { Scheme::HTTPS } else { Scheme::HTTP };
+    let uri = Uri::builder().scheme(scheme).authority(host).path_and_query(outline.uri.clone()).build();
+    let uri = uri.map_err(|_| ProxyError::new(Kind::BadRequest, "the host is not valid"))?;
+    let (mut head, ()) = Request::new(()).into_parts();
+    (head.method, head.uri, head.version, head.headers) =
+        (request.method.clone(), uri, Version::HTTP_2, headers);
+    Ok(head)
 }
 
 /// The Host that the upstream sees; none leaves the client's. A client of HTTP/1.0 may have sent none.

@@ -22,18 +22,25 @@ pub struct TlsClients(Mutex<HashMap<[u8; 32], Weak<ClientConfig>>>);
 
 impl TlsClients {
     /// The configuration for an upstream: with certificates checked against `tls.ca` or else the system's authorities
-    /// (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them), or not at all.
+    /// (`SSL_CERT_FILE` and `SSL_CERT_DIR` replace them), or not at all. `protocols` are offered by ALPN.
     ///
     /// # Errors
     /// What of the settings cannot be used, and where.
-    pub fn config(&self, verify: bool, tls: Option<&UpstreamTls>) -> Result<Arc<ClientConfig>, Problem> {
-        let key = digest(verify, tls);
+    pub fn config(
+        &self,
+        verify: bool,
+        tls: Option<&UpstreamTls>,
+        protocols: &[&[u8]],
+    ) -> Result<Arc<ClientConfig>, Problem> {
+        let key = digest(verify, tls, protocols);
         // Held while building, so that equal upstreams build once; the request path does not come here.
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(config) = known.get(&key).and_then(Weak::upgrade) {
             return Ok(config);
         }
-        let config = Arc::new(build(verify, tls)?);
+        let mut config = build(verify, tls)?;
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        let config = Arc::new(config);
         known.retain(|_, config| config.strong_count() > 0);
         known.insert(key, Arc::downgrade(&config));
         Ok(config)
@@ -41,7 +48,7 @@ impl TlsClients {
 }
 
 /// What tells one upstream's settings from another's, also for pooled connections.
-pub fn digest(verify: bool, tls: Option<&UpstreamTls>) -> [u8; 32] {
+pub fn digest(verify: bool, tls: Option<&UpstreamTls>, protocols: &[&[u8]]) -> [u8; 32] {
     let certificate = tls.and_then(|tls| tls.certificate.as_ref());
     let parts = [
         tls.and_then(|tls| tls.ca.as_deref()),
@@ -55,6 +62,7 @@ pub fn digest(verify: bool, tls: Option<&UpstreamTls>) -> [u8; 32] {
         context.update(&part.map_or(u64::MAX, |part| part.len() as u64).to_be_bytes());
         context.update(part.unwrap_or_default().as_bytes());
     }
+    context.update(&protocols.join(&b' '));
     let mut digest = [0; 32];
     digest.copy_from_slice(context.finish().as_ref());
     digest
@@ -168,9 +176,10 @@ mod tests {
         let clients = TlsClients::default();
         let made = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let tls = settings(json!({"ca": made.cert.pem()}));
-        let one = clients.config(true, Some(&tls)).unwrap();
-        assert!(Arc::ptr_eq(&one, &clients.config(true, Some(&tls.clone())).unwrap()));
-        assert!(!Arc::ptr_eq(&one, &clients.config(false, Some(&tls)).unwrap()));
+        let one = clients.config(true, Some(&tls), &[]).unwrap();
+        assert!(Arc::ptr_eq(&one, &clients.config(true, Some(&tls.clone()), &[]).unwrap()));
+        assert!(!Arc::ptr_eq(&one, &clients.config(false, Some(&tls), &[]).unwrap()));
+        assert!(!Arc::ptr_eq(&one, &clients.config(true, Some(&tls), &[b"h2"]).unwrap()));
     }
 
     #[test]
@@ -185,7 +194,7 @@ mod tests {
             let ca = json!(made.cert.pem());
             let mut tls = tls;
             tls.as_object_mut().unwrap().entry("ca").or_insert(ca);
-            assert_eq!(clients.config(true, Some(&settings(tls))).unwrap_err().0, place);
+            assert_eq!(clients.config(true, Some(&settings(tls)), &[]).unwrap_err().0, place);
         }
     }
 

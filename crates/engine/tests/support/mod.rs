@@ -1,10 +1,12 @@
 //! What the tests of listeners share: snapshots, certificates and TLS clients.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod h2c;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
@@ -90,6 +92,15 @@ impl Pair {
     /// The same, with `authority`'s certificate after it.
     pub fn below(&self, authority: &Authority) -> Self {
         Self { cert: format!("{}{}", self.cert, authority.pem), key: self.key.clone() }
+    }
+
+    /// What a server that shows it is configured with.
+    pub fn server_config(&self) -> ServerConfig {
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(self.cert.as_bytes()).collect();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        builder.unwrap().with_no_client_auth().with_single_cert(chain.unwrap(), key).unwrap()
     }
 
     pub fn shown_by(&self, client: ClientBuilder) -> ClientConfig {

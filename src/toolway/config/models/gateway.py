@@ -55,7 +55,11 @@ class Limits(Model):
     headers: Annotated[int, Field(ge=1, le=10_000)] = 100
     """Header fields; beyond it 431."""
     head_timeout: Seconds = 30
-    """Seconds for a request's head, and between two requests; beyond it the connection is closed."""
+    """Seconds for a request's head; beyond it the connection is closed."""
+    idle_timeout: Seconds = 75
+    """Seconds that a connection may be without a request; beyond it it is closed."""
+    connections: Annotated[int, Field(ge=1, le=2**31)] | None = None
+    """Client connections open at once; beyond it new ones are closed. None: half of the files allowed."""
     uri_bytes: Annotated[int, Field(ge=1, le=65_534)] = 16_384
     """Of path and query; beyond it 414."""
     body_bytes: Annotated[int, Field(ge=0, le=2**53)] | None = None
@@ -66,6 +70,12 @@ class Limits(Model):
     """Of an MCP message; beyond it 413."""
     match_body_bytes: Annotated[int, Field(ge=0, le=2**24)] = 65_536
     """Of a body that `vars` of routes look at; a longer one matches no route that asks for it."""
+    handshake_timeout: Seconds = 10
+    """Seconds for a TLS handshake; beyond it the connection is closed."""
+    handshakes: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    """TLS handshakes that a worker does at the same time; further ones wait. It holds from start to exit."""
+    http2_streams: Annotated[int, Field(ge=1, le=65_535)] = 100
+    """Streams that an HTTP/2 connection may have open."""
 
 
 class PathRules(Model):

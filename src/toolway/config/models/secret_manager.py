@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from toolway.config.models.base import Resource, refuse
 from toolway.config.secret import Secret
+from toolway.secret_managers import VaultSettings
 
 MANAGERS = ("vault",)
 _OTHER_MANAGERS = ("aws", "gcp")
@@ -42,3 +43,8 @@ class SecretManager(Resource):
     """The path of the engine and of what is below it, as in `kv/apisix`."""
     token: Secret
     namespace: str | None = None
+
+    @property
+    def settings(self) -> VaultSettings:
+        """What is needed to read from it."""
+        return VaultSettings(self.uri, self.prefix, self.token.reveal(), self.namespace)

@@ -46,10 +46,12 @@ class UpstreamTls(Model):
     client_key: Secret | None = None
     client_cert_id: Identifier | None = None
     """The same, by the id of one of the `ssls` of type `client`."""
+    http2: bool = False
+    """With the scheme `https`: whether HTTP/2 is spoken with nodes that choose it (ALPN)."""
 
 
 class NodeEntry(Model):
-    """A node as a list gives it. Without a port: 80 or 443, by the scheme."""
+    """A node as a list gives it. Without a port: 80, or 443 where the scheme is over TLS."""
 
     not_supported: ClassVar = frozenset({"metadata"})
 
@@ -103,9 +105,9 @@ class UpstreamSettings(Model):
     hash_on: Literal["vars", "header", "cookie", "consumer", "vars_combinations"] = "vars"
     key: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """What `chash` hashes, by name; required but with `hash_on: consumer`."""
-    scheme: Annotated[Literal["http", "https"], not_yet("grpc", "grpcs", "tcp", "tls", "udp", "kafka")] = (
-        "http"
-    )
+    scheme: Annotated[
+        Literal["http", "https", "h2c", "grpc", "grpcs"], not_yet("tcp", "tls", "udp", "kafka")
+    ] = "http"
     nodes: Nodes
     pass_host: Literal["pass", "node", "rewrite"] = "pass"  # noqa: S105
     upstream_host: Annotated[str, matching(_AUTHORITY, _HOST_WORDS)] | None = None
@@ -120,7 +122,7 @@ class UpstreamSettings(Model):
 
     def addresses(self) -> list[tuple[str, int, int, int]]:
         """Host, port, weight and priority of each node."""
-        default = 443 if self.scheme == "https" else 80
+        default = 443 if self.scheme in ("https", "grpcs") else 80
         if isinstance(self.nodes, dict):
             split = [(_split_node(name) or (name, None), weight) for name, weight in self.nodes.items()]
             return [(host, port or default, weight, 0) for (host, port), weight in split]

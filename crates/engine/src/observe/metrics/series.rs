@@ -1,7 +1,7 @@
 //! What is counted by route, consumer and node, and how a worker finds it without building labels for each request.
 //!
-//! Each thread keeps the handles that it used before, found by the plugin's serial (which is new with each snapshot)
-//! and the names that vary under it. Series are bounded in number: beyond the bound, new ones leave out consumer and
+//! Each thread keeps the handles that it used before, found by the serials of plugin and route (each is new when it is
+//! built anew) and the names that vary under them. Series are bounded in number: beyond the bound, new ones leave out consumer and
 //! node, of which there may be many.
 
 use super::family::Family;
@@ -20,7 +20,7 @@ const SERIES: u64 = 20_000;
 /// Handles that a thread keeps.
 const KEPT: usize = 8192;
 
-/// Tells one built plugin from every other.
+/// Tells a plugin or route that was built from every other, also from those of the same id.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Serial(u64);
 
@@ -78,18 +78,18 @@ struct Series {
 }
 
 struct Kept {
-    serial: Serial,
-    route: Arc<str>,
+    plugin: Serial,
+    route: Option<Serial>,
     consumer: Arc<str>,
     node: Arc<str>,
     series: Series,
 }
 
-/// What tells series under one plugin apart.
-#[derive(Clone, Copy, Hash)]
+/// What tells series apart.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 struct Key<'a> {
-    serial: Serial,
-    route: &'a str,
+    plugin: Serial,
+    route: Option<Serial>,
     consumer: &'a str,
     node: &'a str,
 }
@@ -115,19 +115,19 @@ impl Families {
     }
 
     /// Adds one exchange.
-    pub fn measure(&self, record: &Record, serial: Serial, prefer_name: bool) {
+    pub fn measure(&self, record: &Record, plugin: Serial, prefer_name: bool) {
         thread_local! {
             static KEPT_SERIES: RefCell<HashTable<Kept>> = const { RefCell::new(HashTable::new()) };
         }
         let key = Key {
-            serial,
-            route: record.route.as_ref().map_or("", |route| &route.id),
+            plugin,
+            route: record.route.as_ref().map(|route| route.serial),
             consumer: record.consumer.as_ref().map_or("", |consumer| &consumer.username),
             node: record.upstream.as_deref().unwrap_or_default(),
         };
         let hash = key.hash_value();
         KEPT_SERIES.with_borrow_mut(|kept| {
-            if let Some(found) = kept.find_mut(hash, |kept| kept.is_of(key)) {
+            if let Some(found) = kept.find_mut(hash, |kept| kept.key() == key) {
                 found.series.add(record, self);
                 return;
             }
@@ -136,8 +136,8 @@ impl Families {
             }
             let mut series = self.series(record, prefer_name);
             series.add(record, self);
-            let (route, consumer, node) = (key.route.into(), key.consumer.into(), key.node.into());
-            let new = Kept { serial, route, consumer, node, series };
+            let (consumer, node) = (key.consumer.into(), key.node.into());
+            let new = Kept { plugin, route: key.route, consumer, node, series };
             kept.insert_unique(hash, new, |kept| kept.key().hash_value());
         });
     }
@@ -212,15 +212,7 @@ impl Series {
 
 impl Kept {
     fn key(&self) -> Key<'_> {
-        Key { serial: self.serial, route: &self.route, consumer: &self.consumer, node: &self.node }
-    }
-
-    fn is_of(&self, key: Key<'_>) -> bool {
-        let own = self.key();
-        own.serial == key.serial
-            && own.consumer == key.consumer
-            && own.node == key.node
-            && own.route == key.route
+        Key { plugin: self.plugin, route: self.route, consumer: &self.consumer, node: &self.node }
     }
 }
 

@@ -4,7 +4,6 @@ use crate::server::{AsideResponse, Shared, serve_aside};
 use ::http::{HeaderValue, Method, Request, StatusCode, header};
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::{io, thread};
 use tokio::sync::watch;
 
@@ -28,10 +27,9 @@ fn answer<B>(request: &Request<B>, shared: &Shared) -> AsideResponse {
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
     } else {
-        let active = shared.connections.load(Ordering::Relaxed);
         let dropped = shared.access_log.as_ref().map_or(0, |log| log.dropped());
         shared.state.metrics.set_upstreams(&shared.generation.load().upstreams);
-        *response.body_mut() = shared.state.metrics.text(active, dropped).into();
+        *response.body_mut() = shared.state.metrics.text(&shared.connections, dropped).into();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(CONTENT_TYPE));
     }
     response

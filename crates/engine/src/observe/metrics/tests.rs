@@ -2,7 +2,7 @@
 
 use super::{Metrics, serve_metrics};
 use crate::plugins::testing::{Bench, get};
-use crate::server::Shared;
+use crate::server::{Connections, Shared};
 use serde_json::json;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,13 +20,23 @@ fn what_needs_no_plugin_is_counted_by_itself() {
     record.status = 201;
     metrics.count_exchange(&record);
     metrics.count_error("upstream_closed");
-    metrics.count_connection();
-    let text = metrics.text(3, 5);
+    metrics.count_accepted();
+    metrics.count_accepted();
+    metrics.count_handled();
+    metrics.count_refused();
+    metrics.count_handshake_error("timeout");
+    let (open, _queues) = Connections::new(2, 10);
+    let _slot = open.admit(1, None).unwrap();
+    let text = metrics.text(&open, 5);
     for line in [
         "apisix_http_requests_total 2",
-        "apisix_nginx_http_current_connections{state=\"active\"} 3",
-        "apisix_nginx_http_current_connections{state=\"accepted\"} 1",
+        "apisix_nginx_http_current_connections{state=\"active\"} 1",
+        "apisix_nginx_http_current_connections{state=\"accepted\"} 2",
         "apisix_nginx_http_current_connections{state=\"handled\"} 1",
+        "toolway_worker_connections{worker=\"0\"} 0",
+        "toolway_worker_connections{worker=\"1\"} 1",
+        "toolway_connections_refused_total 1",
+        "toolway_tls_handshake_errors_total{reason=\"timeout\"} 1",
         "toolway_errors_total{code=\"upstream_closed\"} 1",
         "toolway_tool_calls_total{tool=\"say \\\"hi\\\"\",route=\"route\",code=\"201\"} 1",
         "toolway_access_log_dropped_total 5",
@@ -34,12 +44,12 @@ fn what_needs_no_plugin_is_counted_by_itself() {
         assert!(text.lines().any(|one| one == line), "{line} is missing from\n{text}");
     }
     assert!(text.contains("apisix_node_info{hostname=\""));
-    assert!(metrics.text(3, 5).contains("toolway_access_log_dropped_total 5\n"));
+    assert!(metrics.text(&open, 5).contains("toolway_access_log_dropped_total 5\n"));
 }
 
 #[test]
 fn the_text_ends_as_openmetrics_demands() {
-    assert!(Metrics::default().text(0, 0).ends_with("# EOF\n"));
+    assert!(Metrics::default().text(&Connections::new(1, 1).0, 0).ends_with("# EOF\n"));
 }
 
 fn serve() -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {

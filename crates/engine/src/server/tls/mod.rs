@@ -38,7 +38,7 @@ pub struct TlsSession {
     pub is_http2: bool,
 }
 
-/// Why there is no session. It is the client's affair, and only the log of a curious operator would show it.
+/// Why there is no session. It is the client's affair, and counted by [`HandshakeError::reason`].
 #[derive(Debug, thiserror::Error)]
 pub enum HandshakeError {
     #[error("the client took too long")]
@@ -49,6 +49,30 @@ pub enum HandshakeError {
     Expired,
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+impl HandshakeError {
+    /// The label that it is counted under.
+    pub fn reason(&self) -> &'static str {
+        let error = match self {
+            HandshakeError::Timeout => return "timeout",
+            HandshakeError::UnknownName(_) => return "unknown_name",
+            HandshakeError::Expired => return "client_certificate",
+            HandshakeError::Io(error) => error,
+        };
+        let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) else {
+            return "closed";
+        };
+        match error {
+            rustls::Error::NoCertificatesPresented | rustls::Error::InvalidCertificate(_) => {
+                "client_certificate"
+            }
+            rustls::Error::AlertReceived(_) => "refused_by_client",
+            rustls::Error::InvalidMessage(_) => "not_tls",
+            rustls::Error::PeerIncompatible(_) | rustls::Error::NoApplicationProtocol => "incompatible",
+            _ => "protocol",
+        }
+    }
 }
 
 /// Does the handshake with a client within `limit`. `turns` bounds how many are under way.

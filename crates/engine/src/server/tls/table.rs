@@ -67,7 +67,7 @@ impl TlsTable {
         if entry.is_default && self.default.replace(entry.clone()).is_some() {
             problem("there are two default certificates".to_owned());
         }
-        for (nth, name) in entry.names.iter().enumerate() {
+        for (nth, name) in ssl.snis.iter().enumerate() {
             let named = Named { entry: entry.clone(), nth };
             if self.names(name).insert(named).is_some() {
                 problem(format!("another of the ssls has the server name {name:?}"));
@@ -273,7 +273,7 @@ mod tests {
             told,
             [
                 "/snis: there are two default certificates",
-                "/snis: another of the ssls has the server name \"a.test\"",
+                "/snis: another of the ssls has the server name \"A.test\"",
             ]
         );
     }

@@ -6,6 +6,7 @@ use crate::error::{Kind, ProxyError};
 use crate::patience::Patience;
 use crate::snapshot::Timeouts;
 use crate::upstream::connect::Node;
+use crate::upstream::delivery::Failure;
 use crate::upstream::stream::Stream;
 use bytes::BytesMut;
 use http::StatusCode;
@@ -43,17 +44,6 @@ pub struct Reply {
     pub unsent: Option<Box<Sending>>,
     /// Bytes of the request's body so far.
     pub received: u64,
-}
-
-/// Why there is no response.
-pub struct Failure {
-    pub error: ProxyError,
-    /// The request, to be sent again where that is safe.
-    pub sending: Box<Sending>,
-    /// Whether it is safe to send it again.
-    pub repeatable: bool,
-    /// Whether the upstream had closed the connection while it was idle.
-    pub stale: bool,
 }
 
 /// What went wrong, and whether it may be that nobody has seen the request.
@@ -115,21 +105,20 @@ impl Connection {
         let head = std::future::poll_fn(|context| self.poll_head(&mut sending, timeouts, context)).await;
         match head {
             Ok(ResponseHead { parts, framing, keep_alive }) => {
-                let received = sending.received;
+                let received = sending.upload.received;
                 let unsent = (!sending.is_sent()).then_some(sending);
                 Ok(Reply { parts, framing, keep_alive, connection: self, unsent, received })
             }
             Err(broken) => {
-                let is_of_client =
-                    matches!(broken.kind, Kind::ClientClosed | Kind::BodyTooLarge | Kind::BodyTimeout);
-                let repeatable = !is_of_client
+                let repeatable = !broken.kind.is_of_client()
                     && broken.kind != Kind::UpstreamProtocol
-                    && sending.can_repeat()
+                    && sending.upload.can_repeat()
                     && (sending.head.is_idempotent || !sending.touched);
-                let stale = self.pooled && broken.closed;
                 let detail = format!("{}: {}", self.node.label, broken.detail);
                 let error = ProxyError { kind: broken.kind, detail, retry: repeatable };
-                Err(Failure { error, sending, repeatable, stale })
+                // The upstream had closed the connection while it was idle.
+                let again = repeatable && self.pooled && broken.closed;
+                Err(Failure { error, upload: Box::new(sending.upload), again })
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct RequestHead {
     pub is_idempotent: bool,
     /// Whether the request asks for another protocol on this connection.
     pub upgrades: bool,
+    /// Whether trailers are announced and can follow.
+    pub trails: bool,
 }
 
 /// How the body of a message is delimited.
@@ -86,8 +88,20 @@ impl RequestHead {
             is_head: method == Method::HEAD,
             is_idempotent: method.is_idempotent(),
             upgrades: headers.contains_key(http::header::UPGRADE),
+            trails: framing == Framing::Chunked && headers.contains_key(http::header::TRAILER),
         }
     }
+}
+
+/// The end of a chunked body (RFC 9112, section 7.1.2).
+pub fn last_chunk(trailers: Option<&HeaderMap>) -> Bytes {
+    let Some(trailers) = trailers else { return Bytes::from_static(b"0\r\n\r\n") };
+    let mut bytes = BytesMut::from(&b"0\r\n"[..]);
+    for (name, value) in trailers {
+        write_field(&mut bytes, name.as_str(), value.as_bytes());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.freeze()
 }
 
 /// Writes `name: value` and the end of the line.

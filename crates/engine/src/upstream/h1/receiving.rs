@@ -5,10 +5,11 @@ use super::chunked::{Decoder, Piece};
 use super::connection::{Connection, Reply};
 use super::head::Framing;
 use super::sending::Sending;
-use crate::http::{Body, BoxError};
+use crate::http::{Body, BoxError, trailers};
 use crate::server::Worker;
 use crate::snapshot::Keepalive;
 use bytes::Bytes;
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -108,7 +109,7 @@ impl Receiving {
             }
             Left::Chunked(decoder) => match decoder.next(buffer)? {
                 Piece::Data(data) => Some(Frame::data(data)),
-                Piece::End(trailers) => trailers.map(Frame::trailers),
+                Piece::End(trailers) => trailers.and_then(passable),
                 Piece::Incomplete => None,
             },
         };
@@ -135,6 +136,12 @@ impl Receiving {
             }
         }
     }
+}
+
+/// Trailers as they may go on; none where nothing is left.
+fn passable(mut trailers: HeaderMap) -> Option<Frame<Bytes>> {
+    trailers::strip(&mut trailers);
+    (!trailers.is_empty()).then(|| Frame::trailers(trailers))
 }
 
 impl http_body::Body for Receiving {

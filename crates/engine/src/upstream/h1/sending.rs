@@ -1,35 +1,20 @@
-//! The request on its way out: its head and body, written as the socket takes them, and kept for a second try while
-//! they fit a bound.
+//! The request on its way out: its head and body, written as the socket takes them.
 
-use super::head::{Framing, RequestHead};
+use super::head::{self, Framing, RequestHead};
 use crate::error::Kind;
-use crate::http::{Body, BoxError};
+use crate::http::BoxError;
 use crate::snapshot::Timeouts;
+use crate::upstream::pace::{Pace, Stage};
 use crate::upstream::stream::Stream;
+use crate::upstream::upload::{Piece, Upload};
 use bytes::{Buf, Bytes};
-use http::Method;
-use http_body::Body as _;
+use http::HeaderMap;
 use smallvec::SmallVec;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::io::AsyncWrite;
-
-/// A client's body ends itself when the client is too slow (`http::received`), long before this.
-const CLIENT_PATIENCE: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bytes of a streamed body that are kept for a second try.
-const REPLAY_BYTES: usize = 64 << 10;
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    /// The client has to give the next piece.
-    AwaitsClient,
-    /// The upstream has to take the last piece.
-    AwaitsUpstream,
-    /// All was given; the upstream has to answer.
-    Sent,
-}
 
 /// Why sending ended early.
 #[derive(Debug)]
@@ -43,105 +28,37 @@ pub enum SendError {
 /// A request that is being sent.
 pub struct Sending {
     pub head: RequestHead,
-    body: Body,
-    pub framing: Framing,
+    pub upload: Upload,
     /// What the socket has to take next.
     queue: SmallVec<[Bytes; 4]>,
-    /// What was taken from the body so far, while it may be sent again.
-    replay: Option<SmallVec<[Bytes; 4]>>,
-    kept: usize,
-    /// Bytes of the body taken from the client.
-    pub received: u64,
     body_ended: bool,
-    state: State,
-    since: Instant,
-    /// Whether the socket has taken any byte in this try.
+    pace: Pace,
+    /// Whether the socket has taken any byte.
     pub touched: bool,
 }
 
 impl Sending {
-    /// A request with `head`, whose framing is that of `body`.
-    pub fn new(head: RequestHead, body: Body, framing: Framing) -> Self {
-        let mut sending = Self {
-            head,
-            body,
-            framing,
-            queue: SmallVec::new(),
-            replay: Some(SmallVec::new()),
-            kept: 0,
-            received: 0,
-            body_ended: false,
-            state: State::AwaitsUpstream,
-            since: Instant::now(),
-            touched: false,
-        };
-        sending.restart();
-        sending
-    }
-
-    /// The framing that a body needs. Methods that expect one say so when there is none (RFC 9110, section 8.6).
-    pub fn framing_of(method: &Method, body: &Body) -> Framing {
-        match body.size_hint().exact() {
-            _ if matches!(body, Body::Empty) => match *method {
-                Method::POST | Method::PUT | Method::PATCH => Framing::Length(0),
-                _ => Framing::None,
-            },
-            Some(length) => Framing::Length(length),
-            None => Framing::Chunked,
-        }
-    }
-
-    /// Makes everything ready to be sent from the start with another head. Only while [`Self::can_repeat`].
-    pub fn restart_with(&mut self, head: RequestHead) {
-        self.head = head;
-        self.restart();
-    }
-
-    /// Makes everything ready to be sent from the start. Only while [`Self::can_repeat`].
-    pub fn restart(&mut self) {
-        self.queue.clear();
-        self.queue.push(self.head.bytes.clone());
-        for data in self.replay.iter().flatten() {
-            push_data(&mut self.queue, data.clone(), self.framing);
-        }
-        if self.body_ended {
-            self.push_end();
-        }
-        self.touched = false;
-        self.set(State::AwaitsUpstream);
-    }
-
-    /// Whether all that was taken from the client is still here.
-    pub fn can_repeat(&self) -> bool {
-        self.replay.is_some()
+    /// A request with `head`, which has the framing of `upload`.
+    pub fn new(head: RequestHead, upload: Upload) -> Self {
+        let mut queue = SmallVec::new();
+        queue.push(head.bytes.clone());
+        Self { head, upload, queue, body_ended: false, pace: Pace::begin(), touched: false }
     }
 
     /// Whether the whole request has left.
     pub fn is_sent(&self) -> bool {
-        self.state == State::Sent
-    }
-
-    fn set(&mut self, state: State) {
-        if self.state != state || state == State::AwaitsUpstream {
-            self.since = Instant::now();
-        }
-        self.state = state;
+        self.pace.is_sent()
     }
 
     /// When the present state has lasted too long, and what is then wrong.
     pub fn deadline(&self, timeouts: &Timeouts) -> (Instant, Kind) {
-        let (patience, kind) = match self.state {
-            State::AwaitsClient => (CLIENT_PATIENCE, Kind::BodyTimeout),
-            State::AwaitsUpstream => (Duration::from_millis(timeouts.send_ms), Kind::SendTimeout),
-            State::Sent => (Duration::from_millis(timeouts.read_ms), Kind::ReadTimeout),
-        };
-        (self.since + patience, kind)
+        self.pace.deadline(timeouts)
     }
 
     /// Sends as much as can be sent now. Ready when all has left.
     pub fn poll(&mut self, stream: &mut Stream, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         loop {
-            if self.state == State::Sent {
+            if self.is_sent() {
                 return Poll::Ready(Ok(()));
             }
             // What a small body has at hand goes out with the head, in one write; more is taken only when that has left.
@@ -152,57 +69,35 @@ impl Sending {
             }
             if self.body_ended {
                 ready!(Pin::new(&mut *stream).poll_flush(context)).map_err(SendError::Upstream)?;
-                self.set(State::Sent);
+                self.pace.set(Stage::Sent);
             } else if waits {
-                self.set(State::AwaitsClient);
+                self.pace.set(Stage::AwaitsClient);
                 let _ = Pin::new(&mut *stream).poll_flush(context).map_err(SendError::Upstream)?;
                 return Poll::Pending;
             }
         }
     }
 
-    /// Takes one frame from the client into the queue.
+    /// Takes one piece of the body into the queue.
     fn poll_body(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        if matches!(self.framing, Framing::None | Framing::Length(0)) {
-            self.body_ended = true;
-            return Poll::Ready(Ok(()));
-        }
-        let frame = match ready!(Pin::new(&mut self.body).poll_frame(context)) {
-            Some(frame) => frame.map_err(SendError::Client)?,
-            None => {
-                self.end();
-                return Poll::Ready(Ok(()));
+        match ready!(self.upload.poll(context)).map_err(SendError::Client)? {
+            Piece::Data(data) => {
+                push_data(&mut self.queue, data, self.upload.framing);
+                self.pace.set(Stage::AwaitsUpstream);
+                if self.upload.is_at_end() {
+                    self.end(None);
+                }
             }
-        };
-        // Trailers of a request are left out: an upstream that merges them would believe in headers nobody has checked.
-        if let Ok(data) = frame.into_data() {
-            self.received += data.len() as u64;
-            self.keep(&data);
-            push_data(&mut self.queue, data, self.framing);
-            self.set(State::AwaitsUpstream);
-        }
-        if self.body.is_end_stream() {
-            self.end();
+            Piece::End(trailers) => self.end(trailers),
         }
         Poll::Ready(Ok(()))
     }
 
-    fn keep(&mut self, data: &Bytes) {
-        self.kept += data.len();
-        match &mut self.replay {
-            Some(replay) if self.kept <= REPLAY_BYTES => replay.push(data.clone()),
-            replay => *replay = None,
-        }
-    }
-
-    fn end(&mut self) {
+    fn end(&mut self, trailers: Option<HeaderMap>) {
         self.body_ended = true;
-        self.push_end();
-    }
-
-    fn push_end(&mut self) {
-        if self.framing == Framing::Chunked {
-            self.queue.push(Bytes::from_static(b"0\r\n\r\n"));
+        if self.upload.framing == Framing::Chunked {
+            let trailers = trailers.filter(|_| self.head.trails);
+            self.queue.push(head::last_chunk(trailers.as_ref()));
         }
     }
 
@@ -221,7 +116,7 @@ impl Sending {
             }
             self.touched = true;
             self.forget(written);
-            self.set(State::AwaitsUpstream);
+            self.pace.set(Stage::AwaitsUpstream);
         }
         Poll::Ready(Ok(()))
     }
@@ -243,9 +138,6 @@ impl Sending {
 }
 
 fn push_data(queue: &mut SmallVec<[Bytes; 4]>, data: Bytes, framing: Framing) {
-    if data.is_empty() {
-        return;
-    }
     if framing == Framing::Chunked {
         queue.push(format!("{:x}\r\n", data.len()).into());
         queue.push(data);
