@@ -48,10 +48,10 @@ def test_who_has_the_password_goes_on_and_the_upstream_does_not_see_it(
     for _ in range(2):
         answer = gateway.http.get("/x", headers=basic("jack@example.com", "open sesame"))
         assert answer.status_code == 200
-        received = upstream.arrived.get(timeout=5)
-        assert received.headers["X-Consumer-Username"] == "jack"
-        assert received.headers["X-Credential-Identifier"] == "jack:basic-auth"
-        assert "Authorization" not in received.headers
+        received = upstream.next()
+        assert received.header("X-Consumer-Username") == "jack"
+        assert received.header("X-Credential-Identifier") == "jack:basic-auth"
+        assert received.header("Authorization") is None
 
 
 def test_others_are_refused_with_a_challenge(gateway: Gateway, upstream: Upstream) -> None:

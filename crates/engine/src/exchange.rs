@@ -26,6 +26,7 @@ mod grpc;
 mod inspection;
 mod query;
 mod routing;
+mod stray;
 #[cfg(test)]
 mod testing;
 
@@ -235,6 +236,7 @@ impl Exchange {
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
+        self.withhold_stray_keys(chains);
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
                 return Ok(response);

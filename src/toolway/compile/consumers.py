@@ -37,7 +37,7 @@ def add_consumers(draft: Draft) -> None:
 
 
 def _credential(proof: Proof) -> dict[str, object]:
-    entry = {"id": proof.id, "plugin": proof.plugin, "config": proof.config.compiled()}
+    entry: dict[str, object] = {"id": proof.id, "plugin": proof.plugin, "config": proof.config.compiled()}
     return entry if proof.expires_at is None else {**entry, "expires_at": proof.expires_at}
 
 

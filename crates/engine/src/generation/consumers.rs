@@ -164,6 +164,11 @@ impl Consumers {
         self.find(Scheme::Key, digest).map(|found| found.identity())
     }
 
+    /// Whether anybody has an API key.
+    pub fn have_keys(&self) -> bool {
+        !self.proofs.keys.is_empty()
+    }
+
     pub fn by_name(&self, username: &str) -> Option<&Arc<Consumer>> {
         self.by_name.get(username)
     }

@@ -28,6 +28,7 @@ pub(crate) mod testing;
 
 pub use basic_auth::Passwords;
 pub use chain::Chain;
+pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
