@@ -7,22 +7,27 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from base64 import b64encode, urlsafe_b64encode
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
+import trustme
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import load_pem_x509_certificate
 
 from .serving import LISTEN, serving, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from .conftest import Serve
     from .serving import Gateway
     from .upstream import Upstream
 
@@ -198,6 +203,39 @@ def test_any_of_several_plugins_lets_in(gateway: Gateway, upstream: Upstream) ->
 def test_without_a_certificate_nobody_is_certified(gateway: Gateway) -> None:
     answer = gateway.http.get("/certified")
     assert (answer.status_code, answer.json()) == (401, {"message": "Missing client certificate"})
+
+
+def test_a_client_certificate_is_a_credential(serve: Serve, upstream: Upstream) -> None:
+    authority = trustme.CA()
+    server, known, other = (authority.issue_cert(name) for name in ("localhost", "jack@a.test", "b@a.test"))
+    chain = known.cert_chain_pems[0].bytes()
+    fingerprint = load_pem_x509_certificate(chain).fingerprint(SHA256()).hex(":").upper()
+    ssl_entry = {
+        "sni": "localhost",
+        "cert": server.cert_chain_pems[0].bytes().decode(),
+        "key": server.private_key_pem.bytes().decode(),
+        "client": {"ca": authority.cert_pem.bytes().decode()},
+    }
+    gateway = serve(
+        {
+            "gateway": {**LISTEN, "tls": {"listen": ["127.0.0.1:0"]}},
+            "ssls": [ssl_entry],
+            "routes": [
+                {"uri": "/*", "plugins": {"mtls-auth": {}}, "upstream": {"nodes": {upstream.node: 1}}}
+            ],
+            "consumers": [{"username": "jack", "plugins": {"mtls-auth": {"fingerprint": fingerprint}}}],
+        }
+    )
+    port = gateway.said.wait_for("toolway: TLS on ").rpartition(":")[2]
+    for certificate, status in ((known, 200), (other, 401)):
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        certificate.configure_cert(context)
+        with httpx.Client(verify=context, trust_env=False) as client:
+            answer = client.get(f"https://localhost:{port}/x")
+        assert answer.status_code == status
+    assert answer.json() == {"message": "Invalid client certificate"}
+    assert upstream.only().header("X-Consumer-Username") == "jack"
 
 
 def test_one_key_of_several_expires_or_is_disabled(gateway: Gateway, upstream: Upstream) -> None:

@@ -66,7 +66,8 @@ mod tests {
     #[test]
     fn what_a_plugin_takes_is_the_plugins_affair() {
         let bench = Bench::new(json!({"key-auth": {"hide_credentials": false}}));
-        let mut exchange = bench.exchange(get("/").header("apikey", "alice-key").header("x-api-key", "bob-key"));
+        let mut exchange =
+            bench.exchange(get("/").header("apikey", "alice-key").header("x-api-key", "bob-key"));
         assert!(bench.run(&mut exchange).is_none());
         exchange.withhold_stray_keys([Some(&bench.chain()), None]);
         assert_eq!(exchange.withheld[..], ["x-api-key"]);
