@@ -1,7 +1,7 @@
 """The row `apply`: one route among 10,000 changes while the server is under load.
 
-Told are the time from the change in the file to the first answer by the new route, and the requests of the
-load that failed meanwhile.
+Toolway is told of the change by its Admin API, the others by their file. What is measured is the time from
+then to the first answer by the new route, and the requests of the load that failed meanwhile.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import signal
 import statistics
 import subprocess
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from benches.load.administering import Administration
 from benches.load.figures import BUDGET_CONNECTIONS, Report, Single, check
 from benches.load.generators import parse_wrk
 from benches.load.installing import program
@@ -40,7 +43,9 @@ def run_apply(changes: int, peers: frozenset[str], folder: Path, upstream: Serve
         note(f"apply: {peer.name}")
         server = start(peer, "apply", f"apply-{peer.name}", folder, upstream)
         try:
-            live, errors = _under_load(peer, server, changes, folder / f"apply-{peer.name}", upstream.port)
+            own = folder / f"apply-{peer.name}"
+            change = _by_admin(own) if peer.name == TOOLWAY else _by_file(peer, server, own, upstream)
+            live, errors = _under_load(server, changes, change)
         except ServerError as error:
             report.not_measured[f"{APPLY}: {peer.name}"] = str(error)
             continue
@@ -57,9 +62,11 @@ def run_apply(changes: int, peers: frozenset[str], folder: Path, upstream: Serve
             ]
 
 
-def _under_load(
-    peer: Peer, server: Server, changes: int, folder: Path, upstream_port: int
-) -> tuple[float, int]:
+Change = Callable[[int], Callable[[], None]]
+"""Prepares a change by its number; what is returned makes it."""
+
+
+def _under_load(server: Server, changes: int, change: Change) -> tuple[float, int]:
     """The median of the times to live in milliseconds, and the failed requests."""
     _await(server, 0)
     longest = int(changes * LONGEST_SECONDS) + 10
@@ -67,7 +74,7 @@ def _under_load(
     command += [f"-d{longest}s", f"http://127.0.0.1:{server.port}{ASK.path}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as generator:
         try:
-            times = [_change(peer, server, number + 1, folder, upstream_port) for number in range(changes)]
+            times = [_time_to_live(server, number + 1, change) for number in range(changes)]
             # wrk then stops and tells what it saw.
             generator.send_signal(signal.SIGINT)
             output = generator.communicate(timeout=40)[0].decode()
@@ -77,18 +84,34 @@ def _under_load(
     return statistics.median(times), parse_wrk(re.sub(r"timeout \d+", "timeout 0", output)).errors
 
 
-def _change(peer: Peer, server: Server, number: int, folder: Path, upstream_port: int) -> float:
-    """Changes the route and waits until it is live: milliseconds."""
-    filled = values(server.port, upstream_port, folder, number)
-    files = changing(peer.name, "apply")
+def _by_admin(folder: Path) -> Change:
+    administration = Administration(folder)
+    return lambda number: partial(administration.change, number)
+
+
+def _by_file(peer: Peer, server: Server, folder: Path, upstream: Server) -> Change:
+    def prepared(number: int) -> Callable[[], None]:
+        filled = values(server.port, upstream.port, folder, number)
+        finish = [write_file(template, folder, filled) for template in changing(peer.name, "apply")]
+
+        def change() -> None:
+            for put_in_place in finish:
+                put_in_place()
+            if peer.reload is not None:
+                server.signal(peer.reload)
+
+        return change
+
+    return prepared
+
+
+def _time_to_live(server: Server, number: int, change: Change) -> float:
+    """Milliseconds from a change to its first answer."""
     # A master process takes signals later than its new worker takes requests, and loses earlier ones.
     time.sleep(SETTLE_SECONDS)
-    finish = [write_file(template, folder, filled) for template in files]
+    make = change(number)
     began = time.monotonic()
-    for put_in_place in finish:
-        put_in_place()
-    if peer.reload is not None:
-        server.signal(peer.reload)
+    make()
     return (_await(server, number) - began) * 1e3
 
 

@@ -60,7 +60,9 @@ class Peer:
 
 
 def _toolway(path: Path) -> list[str]:
-    return [sys.executable, "-m", "toolway", "serve", "-c", str(path)]
+    # What is changed while it serves is told to the Admin API; every other row is a file.
+    data = ["--data", str(path.parent / "data")] if path.stem == "apply" else []
+    return [sys.executable, "-m", "toolway", "serve", "-c", str(path), *data]
 
 
 def _envoy(path: Path) -> list[str]:
@@ -158,6 +160,7 @@ def values(port: int, upstream_port: int, folder: Path, change: int = 0) -> dict
     return {
         "LISTEN": port,
         "UPSTREAM": upstream_port,
+        "ADMIN": free_port(),
         "FOLDER": folder,
         "BODY": ANSWER,
         "SECRET": SECRET,

@@ -199,9 +199,10 @@ def _check(context: Context, found: _Plan, *, force: bool) -> None:
     changes = [step.change for step in found.steps]
     check_plugins_are_new(context, changes)
     if not force:
+        written = {(change.kind, change.id) for change in changes}
         for change in changes:
             if change.value is None:
-                check_unused(context, RESOURCES[change.kind], change.id, changes)
+                check_unused(context, RESOURCES[change.kind], change.id, written)
 
 
 def _write(context: Context, call: Call, found: _Plan, *, note: str, force: bool) -> int:

@@ -11,7 +11,7 @@ from toolway.admin.answers import Refusal
 from toolway.admin.resources import RESOURCES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from toolway.admin.operation import Context
     from toolway.admin.resources import ResourceKind
@@ -34,9 +34,10 @@ def check_references(context: Context, changes: Sequence[Change]) -> None:
             known.add(reference)
 
 
-def check_unused(context: Context, kind: ResourceKind, identifier: str, changes: Sequence[Change]) -> None:
-    """Raises Refusal where something refers to a resource that is not deleted or rewritten by `changes`."""
-    written = {(change.kind, change.id) for change in changes}
+def check_unused(context: Context, kind: ResourceKind, identifier: str, written: Collection[Key]) -> None:
+    """Raises Refusal where something refers to a resource and is not itself among those that are `written`
+    with it.
+    """
     users = [user for user in context.records.referrers(kind.name, identifier) if user not in written]
     if users:
         raise kind.refusal(users)

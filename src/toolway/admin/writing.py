@@ -83,7 +83,7 @@ def delete(kind: ResourceKind, context: Context, call: Call) -> Answer:
             _, below = context.records.list("credentials", page=1, page_size=None, under=identifier)
             changes += [Change("credentials", each.id, None) for each in below]
         if not force:
-            check_unused(context, kind, identifier, changes)
+            check_unused(context, kind, identifier, {(change.kind, change.id) for change in changes})
         changes += expiry_change(context.records, kind.name, identifier, None)
         try:
             note = f"DELETE {kind.key(identifier)}"

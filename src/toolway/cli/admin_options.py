@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from toolway.cli.failure import Failure, Misuse
-from toolway.declarative import AdminClient, AdminError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from toolway.declarative.client import AdminClient
 
 DEFAULT_URL = "http://127.0.0.1:9180"
 VARIABLE = "TOOLWAY_ADMIN_KEY"
@@ -52,6 +53,9 @@ def admin_client(
     url: str, key_file: Path | None, ca: Path | None, cert: Path | None, cert_key: Path | None
 ) -> Iterator[AdminClient]:
     """The client within the block, where its errors become failures of the command."""
+    # Only here, since an HTTP client takes memory that a gateway can do without.
+    from toolway.declarative.client import AdminClient, AdminError
+
     try:
         with AdminClient(url, _key(key_file), ca=ca, cert=cert, cert_key=cert_key) as client:
             yield client

@@ -6,8 +6,7 @@ found by the Admin API, which alone knows the secrets that are there.
 
 from __future__ import annotations
 
-from toolway.declarative.client import AdminClient, AdminError
 from toolway.declarative.document import Document, read_document
 from toolway.declarative.dumping import dumped
 
-__all__ = ["AdminClient", "AdminError", "Document", "dumped", "read_document"]
+__all__ = ["Document", "dumped", "read_document"]

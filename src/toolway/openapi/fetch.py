@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import httpx
 
+from toolway.openapi.address import origin_of, redacted
 from toolway.problem import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -69,22 +70,6 @@ def fetch(
                 _refuse(url, "it redirects from https to http")
             current = following
     return _refuse(url, f"it redirects more than {limits.redirects} times")
-
-
-def origin_of(url: str) -> str:
-    """`scheme://host:port` of an absolute URL (RFC 6454), the port written out."""
-    parsed = httpx.URL(url)
-    port = parsed.port or (443 if parsed.scheme == "https" else 80)
-    return f"{parsed.scheme}://{parsed.host}:{port}"
-
-
-def redacted(url: str) -> str:
-    """`url` for messages: without credentials, query and fragment, any of which may be secret."""
-    try:
-        parsed = httpx.URL(url)
-    except (httpx.InvalidURL, ValueError):
-        return "the URL"
-    return str(parsed.copy_with(userinfo=b"", query=None, fragment=None))
 
 
 def is_public(address: str) -> bool:

@@ -17,20 +17,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import quote, unquote, urldefrag, urljoin, urlsplit
 
-import httpx
-
-from toolway.openapi.fetch import fetch, origin_of, redacted
+from toolway.openapi.address import origin_of, redacted
 from toolway.openapi.place import UnusableError, source_of
 from toolway.openapi.text import locate, parse
 from toolway.problem import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from toolway.openapi.fetch import Fetched
     from toolway.openapi.limits import Limits
 
 _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 16
+
+
+def _fetcher() -> Callable[..., Fetched]:
+    """Only here, since an HTTP client takes 12 MB, and most gateways fetch nothing."""
+    from toolway.openapi.fetch import fetch
+
+    return fetch
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ class Sources:
             self._folder = base.resolve() if base is not None else None
             return parse(self._spell(spec), None, self.limits)
         if isinstance(spec, str) and is_url(spec):
-            fetched = fetch(spec, self.limits, trusted=True, allow_private=self._allow_private)
+            fetched = _fetcher()(spec, self.limits, trusted=True, allow_private=self._allow_private)
             self.url, self.file = fetched.url, redacted(spec)
             self._allow_private = self._allow_private or fetched.private
             self._content = self._unpacked(fetched.content, self.file)
@@ -129,7 +135,7 @@ class Sources:
     def _name(self, reference: str, at: str) -> str:
         try:
             return self._named(reference, at)
-        except (OSError, ValueError, RuntimeError, httpx.InvalidURL) as error:
+        except (OSError, ValueError, RuntimeError) as error:
             raise UnusableError(f"`{redacted_name(reference)}` is not a usable reference", at) from error
 
     def _named(self, reference: str, at: str) -> str:
@@ -155,7 +161,7 @@ class Sources:
             self._refuse("openapi-unreadable", "it could not be read when the document was fetched", name)
         if self.url is not None:
             origin = origin_of(self.url)
-            fetched = fetch(
+            fetched = _fetcher()(
                 name, self.limits, trusted=False, allow_private=self._allow_private, origin=origin
             )
             return parse(self._unpacked(fetched.content, name), redacted(name), self.limits)

@@ -6,6 +6,6 @@ Nothing here knows of configurations; who resolves a reference says which manage
 from __future__ import annotations
 
 from toolway.secret_managers.managed import ManagedSecrets, ManagerError
-from toolway.secret_managers.vault import VaultSettings
+from toolway.secret_managers.settings import VaultSettings
 
 __all__ = ["ManagedSecrets", "ManagerError", "VaultSettings"]

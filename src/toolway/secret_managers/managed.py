@@ -13,10 +13,12 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolway.secret_managers.vault import Vault, VaultError, VaultSettings
+from toolway.secret_managers.settings import VaultError, VaultSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
+
+    from toolway.secret_managers.vault import Vault
 
 logger = logging.getLogger("toolway.secret_managers")
 
@@ -44,7 +46,7 @@ class ManagedSecrets:
     def __init__(self, *, refresh_seconds: float = REFRESH_SECONDS, vault: Vault | None = None) -> None:
         """Nothing is read yet. From `start` on all is looked at again every `refresh_seconds`."""
         self._refresh_seconds = refresh_seconds
-        self._vault = vault or Vault()
+        self._vault = vault
         self._lock = threading.Lock()
         self._kept: dict[Place, _Kept] = {}
         self._missed: set[Place] = set()
@@ -116,7 +118,8 @@ class ManagedSecrets:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
-        self._vault.close()
+        if self._vault is not None:
+            self._vault.close()
 
     def _look(self, place: Place, before: _Kept | None) -> _Kept:
         """Reads a secret; where that fails, what was read before stays. Raises ManagerError without that."""
@@ -139,6 +142,14 @@ class ManagedSecrets:
             self._missed.discard(place)
         return after
 
+    def _reader(self) -> Vault:
+        """Made when it is needed, since an HTTP client takes 12 MB, and most gateways have no manager."""
+        if self._vault is None:
+            from toolway.secret_managers.vault import Vault
+
+            self._vault = Vault()
+        return self._vault
+
     def _asked(self, settings: VaultSettings, path: str) -> Mapping[str, Any]:
         """What the manager answers, or what it last said where it is away. Raises VaultError."""
         with self._lock:
@@ -146,7 +157,7 @@ class ManagedSecrets:
         if time.monotonic() < until:
             raise VaultError(said, is_away=True)
         try:
-            return self._vault.read(settings, path)
+            return self._reader().read(settings, path)
         except VaultError as error:
             if error.is_away:
                 with self._lock:

@@ -9,43 +9,18 @@ from __future__ import annotations
 import json
 import ssl
 import threading
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+
+from toolway.secret_managers.settings import VaultError, VaultSettings
 
 MAXIMUM_BYTES = 1 << 20
 SECONDS = 5.0
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _VERSIONED = "versioned K/V"
 """In the warning with which an engine of version 2 refuses a path of version 1."""
-
-
-class VaultError(Exception):
-    """A secret that cannot be read; the message names neither token nor value."""
-
-    def __init__(self, message: str, *, is_away: bool = False) -> None:
-        super().__init__(message)
-        self.is_away = is_away
-        """Vault did not answer, or answered that it cannot now; another path would fare no better."""
-
-
-@dataclass(frozen=True, slots=True)
-class VaultSettings:
-    """Where a Vault is and what may be read there."""
-
-    uri: str
-    """Scheme, host and port."""
-    prefix: str
-    """Where the engine is mounted, and a path below it, as in `kv/apisix`."""
-    token: str = field(repr=False)
-    namespace: str | None = None
-
-    @property
-    def host(self) -> str:
-        """For messages."""
-        return httpx.URL(self.uri).netloc.decode("ascii", "replace")
 
 
 class Vault:

@@ -23,6 +23,7 @@ from toolway.admin.operation import Context
 from toolway.admin.server import AdminServer
 from toolway.config.models.gateway import Admin, AdminTls
 from toolway.config.secret import Secret
+from toolway.store import StoreUnavailable
 
 from .gateway import KEY, UPSTREAM, VIEWER, AdminUnderTest
 
@@ -176,6 +177,16 @@ def test_wrong_keys_are_slowed_and_many_at_once_turned_away() -> None:
     finally:
         release.set()
         server.stop()
+
+
+def test_a_store_that_is_away_is_told(admin: AdminUnderTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_arguments: Any, **_named: Any) -> Any:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(type(admin.store), "get", away)
+    for method, body in (("GET", None), ("PUT", ROUTE), ("DELETE", None)):
+        answer = admin.call(method, "/routes/1", body)
+        assert (answer.status_code, answer.json()) == (503, {"error_msg": "the disk is full"})
 
 
 def test_who_sends_no_head_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,9 +130,12 @@ pub fn route(data: &[u8]) {
     // What is a literal text has one meaning only.
     let is_meant = |pattern: &&&str| {
         let (literal, is_prefix) = pattern.strip_suffix('*').map_or((**pattern, false), |text| (text, true));
-        let literal = path::normalise_literal(literal).unwrap_or_default();
-        !literal.contains([':', '{', '}', '*'])
-            && if is_prefix { path.starts_with(&*literal) } else { *path == literal }
+        match path::normalise_literal(literal) {
+            Ok(literal) if !literal.contains([':', '{', '}', '*']) => {
+                if is_prefix { path.starts_with(&*literal) } else { *path == literal }
+            }
+            _ => false,
+        }
     };
     if let Some(meant) = taken.iter().find(is_meant) {
         assert!(found.is_some(), "{meant:?} does not match {path:?}");
