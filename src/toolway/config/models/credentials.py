@@ -190,14 +190,9 @@ class JwtAuthCredential(CredentialSettings):
 
     @model_validator(mode="after")
     def _fitting(self) -> JwtAuthCredential:
-        wanted, unwanted = ("secret", "public_key")
-        if not self.algorithm.startswith("HS"):
-            wanted, unwanted = unwanted, wanted
+        wanted = "secret" if self._takes_secret() else "public_key"
         if getattr(self, wanted) is None:
             raise refuse("missing-field", f'expected the field "{wanted}", which {self.algorithm} needs')
-        if getattr(self, unwanted) is not None:
-            message = f'expected no field "{unwanted}", which {self.algorithm} does not use'
-            raise refuse("exclusive-fields", message)
         self._secret_bytes()
         self._public_key_info()
         return self
@@ -207,9 +202,9 @@ class JwtAuthCredential(CredentialSettings):
         return self.key
 
     def compiled(self) -> dict[str, Any]:
-        """The secret's bytes in base64, or the public key's SubjectPublicKeyInfo."""
+        """The secret's bytes in base64, or the public key's SubjectPublicKeyInfo, as the algorithm needs."""
         found: dict[str, Any] = {"key": self.key, "algorithm": self.algorithm}
-        if self.secret is not None:
+        if self._takes_secret():
             found["secret"] = Secret(b64encode(self._secret_bytes()).decode())
         else:
             found["public_key"] = b64encode(self._public_key_info()).decode()
@@ -217,14 +212,17 @@ class JwtAuthCredential(CredentialSettings):
 
     def weakness(self) -> str | None:
         """What to say of a secret that is shorter than RFC 7518 section 3.2 wants it."""
-        wanted = int(self.algorithm[2:]) // 8 if self.secret is not None else 0
+        wanted = int(self.algorithm[2:]) // 8 if self._takes_secret() else 0
         found = len(self._secret_bytes())
         if found >= wanted:
             return None
         return f"the secret has {found} bytes; {self.algorithm} is as strong as it can be from {wanted} on"
 
+    def _takes_secret(self) -> bool:
+        return self.algorithm.startswith("HS")
+
     def _secret_bytes(self) -> bytes:
-        if self.secret is None:
+        if self.secret is None or not self._takes_secret():
             return b""
         text = self.secret.reveal()
         if not self.base64_secret:
@@ -238,7 +236,7 @@ class JwtAuthCredential(CredentialSettings):
         return found
 
     def _public_key_info(self) -> bytes:
-        if self.public_key is None:
+        if self.public_key is None or self._takes_secret():
             return b""
         try:
             return token_key.info_of(self.public_key.reveal(), self.algorithm)

@@ -93,7 +93,7 @@ pub struct TokenKey {
 }
 
 enum Verifier {
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
     PublicKey(ParsedPublicKey),
 }
 
@@ -106,7 +106,7 @@ impl TokenKey {
                 if bytes.is_empty() {
                     return Err("secret: must not be empty".into());
                 }
-                Verifier::Secret(hmac::Key::new(algorithm, &bytes))
+                Verifier::Secret(Box::new(hmac::Key::new(algorithm, &bytes)))
             }
             (Means::Secret(_), ..) => {
                 return Err(format!("secret: {name:?} takes a secret and no public key"));
