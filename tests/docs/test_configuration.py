@@ -44,7 +44,14 @@ from toolway.config.models.checks import (
     PassiveHealthy,
     PassiveUnhealthy,
 )
-from toolway.config.models.consumer import Credential, KeyAuthCredential
+from toolway.config.models.consumer import Credential
+from toolway.config.models.credentials import (
+    BasicAuthCredential,
+    HmacAuthCredential,
+    JwtAuthCredential,
+    KeyAuthCredential,
+    MtlsAuthCredential,
+)
 from toolway.config.models.gateway import Admin, AdminKey, AdminTls, Dns, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
@@ -71,6 +78,10 @@ TABLES: Mapping[type[Model], str] = {
     Consumer: "consumers",
     Credential: "credentials",
     KeyAuthCredential: "key-auth of a consumer",
+    BasicAuthCredential: "basic-auth of a consumer",
+    JwtAuthCredential: "jwt-auth of a consumer",
+    HmacAuthCredential: "hmac-auth of a consumer",
+    MtlsAuthCredential: "mtls-auth of a consumer",
     Route: "routes",
     Service: "services",
     Upstream: "upstreams",

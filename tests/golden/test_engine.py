@@ -8,8 +8,9 @@ import pytest
 
 engine = pytest.importorskip("toolway._engine")
 
-# Snapshots with certificates have [redacted] in their place here; tests/e2e has the engine take real ones.
-ELSEWHERE = {"plugin_schemas", "ssls", "ssls_alone"}
+# Snapshots with certificates and hashes have [redacted] in their place here; tests/e2e has the engine take
+# real ones.
+ELSEWHERE = {"plugin_schemas", "credentials", "ssls", "ssls_alone"}
 SNAPSHOTS = sorted(path for path in Path(__file__).parent.glob("*.json") if path.stem not in ELSEWHERE)
 
 

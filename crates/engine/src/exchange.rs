@@ -26,6 +26,7 @@ mod grpc;
 mod inspection;
 mod query;
 mod routing;
+mod stray;
 #[cfg(test)]
 mod testing;
 
@@ -123,6 +124,10 @@ pub struct Exchange {
     pub withheld: SmallVec<[HeaderName; 2]>,
     /// Likewise of the query, encoded and joined by `&`.
     pub withheld_query: String,
+    /// Likewise of the cookies, by name.
+    pub withheld_cookies: SmallVec<[Arc<str>; 1]>,
+    /// The claims of the caller's token, where a plugin keeps them.
+    pub claims: Option<Box<serde_json::Map<String, serde_json::Value>>>,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
     pub response_headers: HeaderMap,
     /// Written when it is dropped, with the exchange or with the body of its response.
@@ -196,6 +201,8 @@ impl Exchange {
             tunnel: None,
             withheld: SmallVec::new(),
             withheld_query: String::new(),
+            withheld_cookies: SmallVec::new(),
+            claims: None,
             response_headers: HeaderMap::new(),
             record,
         }
@@ -211,7 +218,7 @@ impl Exchange {
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
         for chain in chains.into_iter().flatten() {
-            if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self) {
+            if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
             }
         }
@@ -229,8 +236,9 @@ impl Exchange {
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
+        self.withhold_stray_keys(chains);
         for chain in chains.into_iter().flatten() {
-            if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self) {
+            if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
                 return Ok(response);
             }
         }

@@ -1,7 +1,8 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! and what TLS sessions are resumed by. Pools live with their worker.
+//! what TLS sessions are resumed by, and which passwords were right. Pools live with their worker.
 
 use crate::observe::Metrics;
+use crate::plugins::Passwords;
 use crate::plugins::counters::Counters;
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
@@ -11,6 +12,7 @@ use crate::upstream::{Names, TlsClients, UpstreamStates};
 pub struct State {
     pub counters: Counters,
     pub metrics: Metrics,
+    pub passwords: Passwords,
     pub tickets: Tickets,
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,

@@ -13,6 +13,7 @@ use crate::exchange::Exchange;
 use crate::graphql::GraphQlPart;
 use crate::near::near;
 use ::http::{HeaderName, header};
+use serde_json::Value;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 
@@ -33,6 +34,8 @@ pub enum Variable {
     Argument(Box<str>),
     Header(HeaderName),
     Cookie(Box<str>),
+    /// A claim of the caller's token, once a plugin has verified and kept it; a list is joined by spaces.
+    Claim(Box<str>),
     ServerPort,
     QueryString,
     /// A field of a form that is the body, by its decoded name. Only predicates of routes read it.
@@ -77,6 +80,9 @@ impl Variable {
         }
         if let Some(cookie) = parameter("cookie_") {
             return Ok(Variable::Cookie(cookie.into()));
+        }
+        if let Some(claim) = parameter("jwt_claim_") {
+            return Ok(Variable::Claim(claim.into()));
         }
         if let Some(header) = parameter("http_") {
             let header = header.replace('_', "-").parse();
@@ -148,6 +154,10 @@ impl Variable {
             Variable::Route => append(route.map(|route| &route.id), buffer),
             Variable::Service => append(route.map(|route| &route.service), buffer),
             Variable::Cookie(name) => append(cookie(exchange, name), buffer),
+            Variable::Claim(name) => {
+                let claim = exchange.claims.as_ref().and_then(|claims| claims.get(&**name));
+                claim.is_some_and(|claim| write_claim(claim, buffer))
+            }
             _ => self.each(exchange, &mut |value| {
                 buffer.push_str(value);
                 true
@@ -189,6 +199,24 @@ impl Variable {
     }
 }
 
+/// Appends a claim; texts of a list have spaces between them, as scopes do. Whether it has a form as a text.
+fn write_claim(claim: &Value, buffer: &mut String) -> bool {
+    match claim {
+        Value::String(text) => buffer.push_str(text),
+        Value::Bool(_) | Value::Number(_) => _ = write!(buffer, "{claim}"),
+        Value::Array(items) => {
+            for (nth, item) in items.iter().filter_map(Value::as_str).enumerate() {
+                if nth > 0 {
+                    buffer.push(' ');
+                }
+                buffer.push_str(item);
+            }
+        }
+        Value::Null | Value::Object(_) => return false,
+    }
+    true
+}
+
 fn append(text: Option<impl AsRef<str>>, buffer: &mut String) -> bool {
     if let Some(text) = &text {
         buffer.push_str(text.as_ref());
@@ -201,7 +229,8 @@ fn each_argument(query: &str, wanted: &str, take: &mut dyn FnMut(&str) -> bool) 
     named.any(|(_, value)| take(&decoded(value)))
 }
 
-fn cookie<'e>(exchange: &'e Exchange, wanted: &str) -> Option<&'e str> {
+/// The value of the cookie `wanted`, the first where there are several.
+pub fn cookie<'e>(exchange: &'e Exchange, wanted: &str) -> Option<&'e str> {
     let headers = exchange.request.headers.get_all(header::COOKIE).iter();
     let pairs = headers.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(';'));
     let mut pairs = pairs.filter_map(|pair| pair.trim().split_once('='));

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from toolway.admin.masking import DIGEST, HINT, holder_of
+from toolway.admin.masking import holder_of, shown_at
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def differences(before: Any, after: Any, shown_before: Any, shown_after: Any) ->
     """
     found: dict[str, dict[str, Any]] = {}
     for pointer in _places(before, after, ""):
-        above, _, name = pointer.rpartition("/")
-        place = f"{above}/key" if name in (DIGEST, HINT) else pointer
+        place = shown_at(pointer)
         told: dict[str, Any] = {"pointer": place}
         for side, value in (("before", shown_before), ("after", shown_after)):
             holder, member = holder_of(value, place)

@@ -1,8 +1,8 @@
 """Secrets in values: shown as `***`, and put back where a write says `***`, so that what was read can be
 written.
 
-References (`$env://NAME`) are no secrets and are shown. An API key is stored as a digest; it is shown, and
-written, as `key: "***"`.
+References (`$env://NAME`) are no secrets and are shown. An API key is stored as a digest and a password as a
+hash; they are shown, and written, as `key: "***"` and `password: "***"`.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 from toolway.admin.answers import Refusal
+from toolway.config.models import CREDENTIALS
 from toolway.store import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from toolway.store import SecretPlaces
-
-DIGEST = "key_sha256"
-HINT = "key_hint"
 
 
 def shown(places: SecretPlaces, kind: str, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,10 +27,10 @@ def shown(places: SecretPlaces, kind: str, value: Mapping[str, Any]) -> dict[str
         holder, name = holder_of(found, pointer)
         if holder is not None:
             holder[name] = MASK
-    for _, settings in _digests(found):
-        settings.pop(DIGEST)
-        settings.pop(HINT, None)
-        settings["key"] = MASK
+    for _, settings, plain, kept in _kept(found):
+        for name in kept:
+            settings.pop(name, None)
+        settings[plain] = MASK
     return found
 
 
@@ -44,15 +42,15 @@ def restored(
     Raises Refusal where nothing is stored there.
     """
     found = copy.deepcopy(dict(value))
-    digests = dict(_digests(stored or {}))
+    kept = {f"{at}/{plain}": (settings, names) for at, settings, plain, names in _kept(stored or {})}
     for pointer in places(kind, value):
         holder, name = holder_of(found, pointer)
         if holder is None or holder[name] != MASK:
             continue
-        above = pointer.rpartition("/")[0]
-        if name == "key" and above in digests:
-            del holder["key"]
-            holder.update({part: digests[above][part] for part in (DIGEST, HINT) if part in digests[above]})
+        if pointer in kept:
+            settings, names = kept[pointer]
+            del holder[name]
+            holder.update({part: settings[part] for part in names if part in settings})
             continue
         old, old_name = holder_of(stored or {}, pointer)
         if old is None:
@@ -61,6 +59,15 @@ def restored(
             )
         holder[name] = old[old_name]
     return found
+
+
+def shown_at(pointer: str) -> str:
+    """The place at which what is stored at `pointer` is shown."""
+    above, _, name = pointer.rpartition("/")
+    model = CREDENTIALS.get(above.removeprefix("/plugins/"))
+    kept_as = model.kept_as.items() if model is not None else ()
+    plain = next((plain for plain, kept in kept_as if name in kept), None)
+    return pointer if plain is None else f"{above}/{plain}"
 
 
 def holder_of(value: Any, pointer: str) -> tuple[Any, Any]:
@@ -82,9 +89,14 @@ def _member(value: Any, part: str) -> tuple[Any, Any]:
     return None, None
 
 
-def _digests(value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where a value has digests of API keys: pointer and settings of each plugin that has one."""
+def _kept(value: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any], str, tuple[str, ...]]]:
+    """What a value has in place of secrets that are not stored: the pointer to a plugin's settings, these,
+    the secret's field, and the fields that are there instead, of which the first always is.
+    """
     plugins = value.get("plugins")
     for name, settings in (plugins if isinstance(plugins, dict) else {}).items():
-        if isinstance(settings, dict) and DIGEST in settings:
-            yield f"/plugins/{name}", settings
+        if name not in CREDENTIALS or not isinstance(settings, dict):
+            continue
+        for plain, kept in CREDENTIALS[name].kept_as.items():
+            if kept[0] in settings:
+                yield f"/plugins/{name}", settings, plain, kept

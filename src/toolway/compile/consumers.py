@@ -1,11 +1,13 @@
-"""Consumers and global rules. Keys go into the snapshot as digests: the engine only compares them."""
+"""Consumers and global rules. Keys and passwords go into the snapshot as digests and hashes: the engine only
+compares them.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from toolway.compile.precedence import merged
-from toolway.config.models import CREDENTIALS, Consumer, Proof
+from toolway.config.models import CREDENTIALS, Proof
 
 if TYPE_CHECKING:
     from toolway.compile.draft import Draft
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 def add_consumers(draft: Draft) -> None:
     """Adds the configuration's consumers with their credentials."""
     for consumer in draft.configuration.consumers:
+        for proof in consumer.proofs:
+            weakness = proof.config.weakness()
+            if weakness is not None:
+                draft.warn("weak-secret", weakness, f"{proof.pointer}/secret")
         own = {name: settings for name, settings in consumer.plugins.items() if name not in CREDENTIALS}
         layers = [(own, f"{consumer.pointer}/plugins")]
         group = draft.configuration.consumer_groups.get(consumer.group_id or "")
@@ -25,22 +31,14 @@ def add_consumers(draft: Draft) -> None:
             "group": consumer.group_id,
             "labels": dict(sorted(consumer.labels.items())),
             "plugins": found.plugins,
-            "credentials": [
-                _credential(proof) for proof in consumer.proofs if not _disabled(consumer, proof)
-            ],
+            "credentials": [_credential(proof) for proof in consumer.proofs if not proof.is_disabled],
         }
         draft.add("consumers", entry, consumer.pointer, found.origins)
 
 
-def _disabled(consumer: Consumer, proof: Proof) -> bool:
-    settings = consumer.plugins.get(proof.plugin, {})
-    return proof.pointer.startswith(f"{consumer.pointer}/plugins/") and bool(
-        settings.get("_meta", {}).get("disable")
-    )
-
-
 def _credential(proof: Proof) -> dict[str, object]:
-    return {"id": proof.id, "plugin": proof.plugin, "config": {"key_sha256": proof.config.digest()}}
+    entry: dict[str, object] = {"id": proof.id, "plugin": proof.plugin, "config": proof.config.compiled()}
+    return entry if proof.expires_at is None else {**entry, "expires_at": proof.expires_at}
 
 
 def add_global_rules(draft: Draft) -> None:

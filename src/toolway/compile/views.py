@@ -7,7 +7,7 @@ selected operations, fitted to what clients take.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from toolway.apps import actions_check, curate, functions, manifest
@@ -16,14 +16,19 @@ from toolway.compile.apis import path_of, plugins_of, tool_of
 from toolway.config.models.base import split_address
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from toolway.compile.draft import Draft
     from toolway.config.models import Api, App
     from toolway.openapi.model import Document
 
-_KEY_HEADER = "apikey"
-"""The header of key-auth where its settings name none, as in APISIX."""
+_CREDENTIAL_HEADERS = {
+    "key-auth": "apikey",
+    "jwt-auth": "Authorization",
+    "basic-auth": "Authorization",
+    "hmac-auth": "Authorization",
+}
+"""The plugins that take a credential in a header, each with the one where its settings name none."""
 
 
 def hosts_of(app: App) -> list[str]:
@@ -98,11 +103,19 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
 
 def _credential_headers(api: Api, document: Document, identifier: str) -> tuple[str, ...]:
     operation = next(operation for operation in document.operations if operation.id == identifier)
-    settings = plugins_of(api, operation).plugins.get("key-auth")
-    if settings is None:
-        return ()
-    header = settings.get("header", _KEY_HEADER)
-    return (header if isinstance(header, str) else _KEY_HEADER,)
+    plugins = plugins_of(api, operation).plugins
+    several = plugins.get("multi-auth", {}).get("auth_plugins")
+    choices = [entry for entry in several if isinstance(entry, dict)] if isinstance(several, list) else []
+    return tuple(dict.fromkeys(_headers_of([plugins, *choices])))
+
+
+def _headers_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for plugins in choices:
+        for name, usual in _CREDENTIAL_HEADERS.items():
+            settings = plugins.get(name)
+            if isinstance(settings, dict):
+                header = settings.get("header", usual)
+                yield header if isinstance(header, str) else usual
 
 
 def _report(draft: Draft, app: App, view: AppView) -> None:

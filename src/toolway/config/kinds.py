@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from toolway.config.models import (
+    CREDENTIALS,
     Api,
     App,
     Consumer,
@@ -30,8 +31,6 @@ from toolway.config.models import (
     Ssl,
     Upstream,
 )
-from toolway.config.models.consumer import digest_of
-from toolway.config.secret import is_reference
 
 Reference = tuple[str, str]
 """Kind and id of a resource."""
@@ -47,8 +46,6 @@ _FIELDS = {
     "group_id": "consumer_groups",
 }
 _GLOB = re.compile(r"[*?\[]")
-_HINTED = 20
-"""The length from which the end of a key may be shown."""
 
 _UPSTREAM: Mapping[str, Any] = {
     "type": "roundrobin",
@@ -86,13 +83,14 @@ class Kind:
         return list(found)
 
     def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy as it is stored: with the defaults, and with digests instead of API keys."""
+        """A copy as it is stored: with the defaults, and with digests and hashes instead of
+        API keys and passwords."""
         filled = {**value, **{name: given for name, given in self.defaults.items() if name not in value}}
         inline = filled.get("upstream")
         if isinstance(inline, dict):
             filled["upstream"] = {**_UPSTREAM, **inline}
         if self.name in ("consumers", "credentials"):
-            filled["plugins"] = _without_keys(filled.get("plugins", {}))
+            filled["plugins"] = _as_stored(filled.get("plugins", {}))
         return filled
 
 
@@ -148,17 +146,16 @@ def _secrets(value: Any) -> Iterator[Reference]:
             yield from _secrets(item)
 
 
-def _without_keys(plugins: Any) -> Any:
-    """A copy in which an API key is its digest and, where it is long enough to spare that, its end."""
-    settings = plugins.get("key-auth") if isinstance(plugins, dict) else None
-    if not isinstance(settings, dict) or "key_sha256" in settings:
+def _as_stored(plugins: Any) -> Any:
+    """A copy in which secrets of credentials that need only be compared are digests and hashes."""
+    if not isinstance(plugins, dict):
         return plugins
-    key = settings.get("key")
-    if not isinstance(key, str) or not key or is_reference(key):
-        return plugins
-    kept = {name: item for name, item in settings.items() if name != "key"}
-    hint = {"key_hint": key[-4:]} if len(key) >= _HINTED else {}
-    return {**plugins, "key-auth": {**kept, "key_sha256": digest_of(key), **hint}}
+    return {
+        name: CREDENTIALS[name].stored(settings)
+        if name in CREDENTIALS and isinstance(settings, dict)
+        else settings
+        for name, settings in plugins.items()
+    }
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

@@ -45,6 +45,8 @@ from toolway.problem import ConfigurationError, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from toolway.config.models.credentials import CredentialSettings
+
 _SECTIONS: Mapping[str, type[Resource]] = {
     kind.section: kind.entry for kind in KINDS.values() if kind.section
 }
@@ -279,25 +281,31 @@ class _Parser:
 
     def _proofs(self, consumer: Consumer) -> list[Proof]:
         """The credentials of a consumer, of which what is wrong is noted and left out."""
-        given = [
-            (f"{consumer.username}:{name}", name, settings, f"{consumer.pointer}/plugins{pointer_to(name)}")
-            for name, settings in consumer.plugins.items()
-            if name in CREDENTIALS
-        ]
+        proofs = []
+        for name, settings in consumer.plugins.items():
+            if name in CREDENTIALS:
+                at = f"{consumer.pointer}/plugins{pointer_to(name)}"
+                meta = settings.get("_meta", {})
+                is_disabled = isinstance(meta, dict) and bool(meta.get("disable"))
+                config = self._proof(name, settings, at)
+                if config is not None:
+                    identifier = f"{consumer.username}:{name}"
+                    proofs.append(Proof(identifier, name, config, at, is_disabled=is_disabled))
         for index, credential in enumerate(consumer.credentials):
             for name, settings in credential.plugins.items():
                 at = f"{consumer.pointer}/credentials/{index}/plugins{pointer_to(name)}"
-                if name in CREDENTIALS:
-                    given.append((credential.id, name, settings, at))
-                else:
+                if name not in CREDENTIALS:
                     self._note(self._plugins.no_credential(name, at, CREDENTIALS))
-        proofs = []
-        for identifier, name, settings, at in given:
-            settings = {key: value for key, value in settings.items() if key != "_meta"}
-            config = self._model(CREDENTIALS[name], settings, at)
-            if config is not None:
-                proofs.append(Proof(identifier, name, config, at))
+                    continue
+                config = self._proof(name, settings, at)
+                if config is not None:
+                    is_disabled = credential.status == 0
+                    proofs.append(Proof(credential.id, name, config, at, credential.expiry(), is_disabled))
         return proofs
+
+    def _proof(self, name: str, settings: Mapping[str, Any], at: str) -> CredentialSettings | None:
+        plain = {key: value for key, value in settings.items() if key != "_meta"}
+        return self._model(CREDENTIALS[name], plain, at)
 
     def _identify(self, resources: list[Any], section: str) -> None:
         """Makes the ids that the file does not give: from content, so that they outlive a change of order."""

@@ -146,10 +146,11 @@ def _doubled_keys(source: Source, consumers: Iterable[Consumer]) -> Iterator[Pro
     first: dict[tuple[str, str], str] = {}
     for consumer in consumers:
         for proof in consumer.proofs:
-            key = (proof.plugin, proof.config.digest())
+            key = (proof.plugin, proof.config.identity())
             if key in first:
                 owner = first[key]
                 other = "this consumer" if owner == consumer.username else f'the consumer "{owner}"'
-                message = f"{other} has the same {proof.plugin} key already"
-                yield source.problem("duplicate-credential", message, f"{proof.pointer}/key")
+                field = proof.config.found_by
+                message = f"{other} has the same {proof.plugin} {field} already"
+                yield source.problem("duplicate-credential", message, f"{proof.pointer}/{field}")
             first.setdefault(key, consumer.username)

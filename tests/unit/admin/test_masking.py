@@ -9,6 +9,7 @@ import pytest
 from toolway.admin.answers import Refusal
 from toolway.admin.differences import differences
 from toolway.admin.masking import restored, shown
+from toolway.config.secret_places import SecretPlaces
 
 STORED = {
     "plugins": {"signer": {"secret": "s3cret", "name": "n"}},
@@ -37,6 +38,17 @@ def test_a_digest_of_a_key_is_shown_and_written_as_the_key() -> None:
     found = shown(places, "consumers", stored)
     assert found == {"plugins": {"key-auth": {"key": "***"}}}
     assert restored(places, "consumers", found, stored) == stored
+
+
+def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
+    secret_places = SecretPlaces({})
+    stored = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$argon2id$..."}}}
+    found = shown(secret_places, "consumers", stored)
+    assert found == {"plugins": {"basic-auth": {"username": "jack", "password": "***"}}}
+    assert restored(secret_places, "consumers", found, stored) == stored
+    other = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$2b$..."}}}
+    (difference,) = differences(stored, other, found, shown(secret_places, "consumers", other))
+    assert difference == {"pointer": "/plugins/basic-auth/password", "before": "***", "after": "***"}
 
 
 def test_stars_keep_what_is_stored_and_other_texts_replace_it() -> None:

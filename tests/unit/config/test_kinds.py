@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
+from argon2.exceptions import VerifyMismatchError
 
 from toolway.config import Source, parse
 from toolway.config.kinds import KINDS
@@ -84,6 +86,19 @@ def test_an_api_key_is_stored_as_its_digest() -> None:
         }
         assert KINDS[kind].completed(stored) == stored
     assert settings["key"] == key
+
+
+def test_a_password_is_stored_as_a_hash_that_fits_it_alone() -> None:
+    value = {"plugins": {"basic-auth": {"username": "jack", "password": "open sesame"}}}
+    stored = [KINDS["credentials"].completed(value)["plugins"]["basic-auth"] for _ in range(2)]
+    assert all(set(settings) == {"username", "password_hash"} for settings in stored)
+    first, second = (settings["password_hash"] for settings in stored)
+    assert first != second, "the same salt twice"
+    assert PasswordHasher().verify(first, "open sesame")
+    with pytest.raises(VerifyMismatchError):
+        PasswordHasher().verify(first, "open")
+    again = KINDS["credentials"].completed({"plugins": {"basic-auth": stored[0]}})
+    assert again["plugins"]["basic-auth"] == stored[0]
 
 
 def test_a_short_key_gives_no_hint_and_a_reference_stays() -> None:

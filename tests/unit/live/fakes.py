@@ -83,7 +83,9 @@ def check(entries: Entries, consumers: Iterable[dict[str, Any]], prefix: str) ->
     keys: set[str] = set()
     for consumer in sorted(entries["consumers"].values(), key=lambda one: one["username"] in places):
         for nth, credential in enumerate(consumer["credentials"]):
-            key = credential["config"]["key_sha256"]
+            key = credential["config"].get("key_sha256")
+            if key is None:
+                continue
             if key in keys:
                 error = _engine.EngineError("the same key")
                 error.problems = [(f"{places[consumer['username']]}/credentials/{nth}", "the same key")]

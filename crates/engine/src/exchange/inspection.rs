@@ -89,7 +89,7 @@ impl Exchange {
     }
 
     /// The whole body, which then still is the exchange's; none where it has more than `limit` bytes.
-    async fn read_ahead(&mut self, limit: usize) -> Result<Option<Bytes>, ProxyError> {
+    pub(crate) async fn read_ahead(&mut self, limit: usize) -> Result<Option<Bytes>, ProxyError> {
         let mut body = std::mem::replace(&mut self.body, Body::Empty);
         if body.size_hint().lower() > limit as u64 {
             self.body = body;

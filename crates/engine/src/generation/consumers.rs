@@ -1,9 +1,11 @@
 //! Consumers, found by name and by what proves them. There may be a hundred thousand, so each takes little room.
 
-use crate::plugins::Chain;
+use crate::plugins::{Chain, Problem, Proof, Scheme};
 use crate::snapshot;
 use crate::table::{Keyed, Table};
+use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A caller, ready to be recognised.
 pub struct Consumer {
@@ -18,8 +20,26 @@ pub struct Consumer {
 /// What proves a consumer.
 struct Credential {
     id: Arc<str>,
-    /// SHA-256 of an API key.
-    digest: [u8; 32],
+    /// In seconds since 1970, from when on it proves nothing.
+    expires_at: Option<NonZeroU64>,
+    proof: Proof,
+}
+
+/// A credential that holds, with its consumer.
+pub struct Found<'a> {
+    consumer: &'a Arc<Consumer>,
+    credential: &'a Credential,
+}
+
+impl<'a> Found<'a> {
+    pub fn proof(&self) -> &'a Proof {
+        &self.credential.proof
+    }
+
+    /// Who it is, once it is proven.
+    pub fn identity(&self) -> Identity {
+        Identity { consumer: self.consumer.clone(), credential: Some(self.credential.id.clone()) }
+    }
 }
 
 /// Who was recognised, and by what.
@@ -34,7 +54,39 @@ pub struct Identity {
 #[derive(Clone, Default)]
 pub struct Consumers {
     by_name: Table<Arc<Consumer>>,
+    proofs: Proofs,
+}
+
+/// Credentials by what they are looked up by, each scheme apart.
+#[derive(Clone, Default)]
+struct Proofs {
     keys: Table<Key>,
+    passwords: Table<Key>,
+    tokens: Table<Key>,
+    signatures: Table<Key>,
+    certificates: Table<Key>,
+}
+
+impl Proofs {
+    fn of(&self, scheme: Scheme) -> &Table<Key> {
+        match scheme {
+            Scheme::Key => &self.keys,
+            Scheme::Password => &self.passwords,
+            Scheme::Token => &self.tokens,
+            Scheme::Signature => &self.signatures,
+            Scheme::Certificate => &self.certificates,
+        }
+    }
+
+    fn of_mut(&mut self, scheme: Scheme) -> &mut Table<Key> {
+        match scheme {
+            Scheme::Key => &mut self.keys,
+            Scheme::Password => &mut self.passwords,
+            Scheme::Token => &mut self.tokens,
+            Scheme::Signature => &mut self.signatures,
+            Scheme::Certificate => &mut self.certificates,
+        }
+    }
 }
 
 /// One credential of a consumer.
@@ -52,7 +104,7 @@ impl Key {
 
 impl Keyed for Key {
     fn key(&self) -> &[u8] {
-        self.credential().map_or(&[], |credential| &credential.digest)
+        self.credential().map_or(&[], |credential| credential.proof.found_by())
     }
 }
 
@@ -73,7 +125,7 @@ impl Consumer {
         for (nth, credential) in consumer.credentials.iter().enumerate() {
             match Credential::build(credential) {
                 Ok(built) => credentials.push(built),
-                Err(why) => problem(format!("/credentials/{nth}"), why),
+                Err(wrong) => problem(format!("/credentials/{nth}{}", wrong.pointer), wrong.why),
             }
         }
         Self {
@@ -87,21 +139,34 @@ impl Consumer {
 }
 
 impl Credential {
-    fn build(credential: &snapshot::Credential) -> Result<Self, String> {
-        if credential.plugin != "key-auth" {
-            return Err(format!("no plugin takes credentials of {:?}", credential.plugin));
-        }
-        let digest = credential.config.get("key_sha256").and_then(serde_json::Value::as_str);
-        let digest = digest.and_then(decode_digest).ok_or("key_sha256 must be 64 hex digits")?;
-        Ok(Self { id: credential.id.as_str().into(), digest })
+    fn build(credential: &snapshot::Credential) -> Result<Self, Problem> {
+        let proof = Proof::build(&credential.plugin, &credential.config)?;
+        Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, proof })
+    }
+
+    fn has_expired(&self) -> bool {
+        self.expires_at.is_some_and(|at| {
+            SystemTime::now().duration_since(UNIX_EPOCH).is_ok_and(|now| now.as_secs() >= at.get())
+        })
     }
 }
 
 impl Consumers {
+    /// The credential of `scheme` that is looked up by `by`, unless it has expired.
+    pub fn find(&self, scheme: Scheme, by: &[u8]) -> Option<Found<'_>> {
+        let key = self.proofs.of(scheme).get(by)?;
+        let credential = key.credential().filter(|credential| !credential.has_expired())?;
+        Some(Found { consumer: &key.consumer, credential })
+    }
+
     /// The holder of the API key with this SHA-256. Digests are compared, so time tells nothing of the key.
     pub fn by_key(&self, digest: &[u8; 32]) -> Option<Identity> {
-        let key = self.keys.get(digest)?;
-        Some(Identity { consumer: key.consumer.clone(), credential: Some(key.credential()?.id.clone()) })
+        self.find(Scheme::Key, digest).map(|found| found.identity())
+    }
+
+    /// Whether anybody has an API key.
+    pub fn have_keys(&self) -> bool {
+        !self.proofs.keys.is_empty()
     }
 
     pub fn by_name(&self, username: &str) -> Option<&Arc<Consumer>> {
@@ -111,9 +176,10 @@ impl Consumers {
     /// Puts `consumer` in, whose name nobody has. Each problem is told with a JSON pointer below the consumer.
     pub(super) fn insert(&mut self, consumer: Consumer, problem: &mut impl FnMut(String, String)) {
         let consumer = Arc::new(consumer);
-        for nth in 0..consumer.credentials.len() {
-            if let Some(other) = self.keys.insert(Key { consumer: consumer.clone(), nth }) {
-                let why = format!("consumer {:?} has the same key", other.consumer.username);
+        for (nth, credential) in consumer.credentials.iter().enumerate() {
+            let scheme = credential.proof.scheme();
+            if let Some(other) = self.proofs.of_mut(scheme).insert(Key { consumer: consumer.clone(), nth }) {
+                let why = format!("consumer {:?} has the same {}", other.consumer.username, scheme.word());
                 problem(format!("/credentials/{nth}"), why);
             }
         }
@@ -124,19 +190,8 @@ impl Consumers {
     pub(super) fn remove(&mut self, username: &str) -> Option<Arc<Consumer>> {
         let consumer = self.by_name.remove(username)?;
         for credential in &consumer.credentials {
-            self.keys.remove(credential.digest);
+            self.proofs.of_mut(credential.proof.scheme()).remove(credential.proof.found_by());
         }
         Some(consumer)
     }
-}
-
-pub(super) fn decode_digest(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in digest.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(digest)
 }

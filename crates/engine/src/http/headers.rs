@@ -160,6 +160,29 @@ fn is_alike(name: &str, own: &str) -> bool {
     name.len() == own.len() && name.bytes().zip(own.bytes()).all(is_alike)
 }
 
+/// Takes the cookie `name` out; a Cookie header that has no other goes as a whole.
+pub fn remove_cookie(headers: &mut HeaderMap, name: &str) {
+    let is_it = |pair: &&str| pair.trim().split_once('=').is_some_and(|(found, _)| found == name);
+    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
+    let values: SmallVec<[HeaderValue; 1]> = headers.get_all(header::COOKIE).iter().cloned().collect();
+    if !values.iter().filter_map(text).any(|value| value.split(';').any(|pair| is_it(&pair))) {
+        return;
+    }
+    headers.remove(header::COOKIE);
+    for value in values {
+        let Some(text) = text(&value) else {
+            headers.append(header::COOKIE, value);
+            continue;
+        };
+        let kept: Vec<&str> = text.split(';').filter(|pair| !is_it(pair)).map(str::trim).collect();
+        if let Ok(value) = HeaderValue::try_from(kept.join("; "))
+            && !value.is_empty()
+        {
+            headers.append(header::COOKIE, value);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,5 +277,22 @@ mod tests {
         ]);
         strip_identity(&mut headers);
         assert_eq!(lines(&headers), [("x_consumer_colour", "red")]);
+    }
+
+    #[test]
+    fn takes_out_one_cookie_and_leaves_the_others() {
+        for (before, after) in [
+            (vec!["a=1; jwt=t; b=2"], vec!["a=1; b=2"]),
+            (vec!["jwt=t"], vec![]),
+            (vec!["jwt=t; jwt=u", "a=1;jwt=v"], vec!["a=1"]),
+            (vec!["a=1;b=jwt=t"], vec!["a=1;b=jwt=t"]),
+        ] {
+            let mut headers = HeaderMap::new();
+            before.into_iter().for_each(|value| {
+                headers.append(header::COOKIE, HeaderValue::from_static(value));
+            });
+            remove_cookie(&mut headers, "jwt");
+            assert_eq!(headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), after);
+        }
     }
 }

@@ -60,10 +60,20 @@ impl Chain {
     }
 
     /// Runs `request` of the plugins whose phase is in `phases`, until one answers.
-    pub fn run(&self, phases: std::ops::RangeInclusive<Phase>, exchange: &mut Exchange) -> Option<Response> {
+    pub async fn run(
+        &self,
+        phases: std::ops::RangeInclusive<Phase>,
+        exchange: &mut Exchange,
+    ) -> Option<Response> {
         for step in self.steps.iter().filter(|step| phases.contains(&step.entry.phase)) {
-            if let Flow::Respond(response) = step.plugin.request(exchange) {
-                return Some(response);
+            match step.plugin.request(exchange) {
+                Flow::Continue => {}
+                Flow::Respond(response) => return Some(response),
+                Flow::Wait(waiting) => {
+                    if let Some(response) = waiting.await {
+                        return Some(response);
+                    }
+                }
             }
         }
         None

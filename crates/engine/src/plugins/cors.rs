@@ -130,7 +130,7 @@ impl Build for Cors {
 }
 
 impl Plugin for Cors {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let request = &exchange.request;
         let origin = request.headers.get(header::ORIGIN);
         let is_preflight = request.method == Method::OPTIONS

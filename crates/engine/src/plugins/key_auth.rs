@@ -3,18 +3,19 @@
 //! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
 //! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
 
+use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin};
-use crate::error::refusal;
 use crate::exchange::Exchange;
-use crate::generation::Identity;
 use crate::http::headers::is_of_connection;
-use crate::variable::{arguments, decoded, decodes_to};
-use ::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
-use ::http::{HeaderName, HeaderValue, StatusCode};
+use ::http::HeaderName;
+use ::http::header::{AUTHORIZATION, HOST};
 use aws_lc_rs::digest::{SHA256, digest};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::borrow::Cow;
+
+const MISSING: &str = "Missing API key in request";
+const INVALID: &str = "Invalid API key in request";
 
 /// Lets in who presents the API key of a consumer.
 #[derive(Deserialize, JsonSchema)]
@@ -51,8 +52,7 @@ pub struct KeyAuth {
     /// Likewise for [`Plugin::credential_arguments`].
     query: [String; 1],
     hide_credentials: bool,
-    challenge: HeaderValue,
-    anonymous_consumer: Option<String>,
+    entrance: Entrance,
 }
 
 impl Build for KeyAuth {
@@ -69,43 +69,29 @@ impl Build for KeyAuth {
         if config.query.is_empty() {
             return Err("query: must not be empty".into());
         }
-        if config.realm.contains(['"', '\\']) {
-            return Err("realm: must not contain quotes or backslashes".into());
-        }
-        let challenge = HeaderValue::from_str(&format!("apikey realm=\"{}\"", config.realm));
         Ok(Self {
             header: [header],
             query: [config.query],
             hide_credentials: config.hide_credentials,
-            challenge: challenge.map_err(|_| "realm: must be printable text")?,
-            anonymous_consumer: config.anonymous_consumer,
+            entrance: Entrance::new("apikey", &config.realm, config.anonymous_consumer)?,
         })
     }
 }
 
 impl Plugin for KeyAuth {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
-        let digest = self.key(exchange).map(|key| digest(&SHA256, &key));
-        let digest: Option<[u8; 32]> = digest.and_then(|digest| digest.as_ref().try_into().ok());
-        let consumers = &exchange.generation.consumers;
-        let identity = digest.as_ref().and_then(|digest| consumers.by_key(digest));
-        let anonymous = || {
-            let consumer = consumers.by_name(self.anonymous_consumer.as_ref()?)?.clone();
-            Some(Identity { consumer, credential: None })
-        };
-        let Some(identity) = identity.or_else(anonymous) else {
-            let missing = digest.is_none();
-            return self.refuse(if missing {
-                "Missing API key in request"
-            } else {
-                "Invalid API key in request"
-            });
-        };
-        if self.hide_credentials {
-            self.hide(exchange);
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
+        let proven = self.key(exchange).and_then(|key| {
+            let digest = digest(&SHA256, &key);
+            let digest = digest.as_ref().try_into().map_err(|_| INVALID)?;
+            exchange.generation.consumers.by_key(digest).ok_or(INVALID)
+        });
+        let refused = self.entrance.admit(exchange, proven);
+        if refused.is_none() && self.hide_credentials {
+            let ([header], [argument]) = (&self.header, &self.query);
+            exchange.withheld.push(header.clone());
+            hide_argument(exchange, argument);
         }
-        exchange.identity = Some(identity);
-        Flow::Continue
+        refused.into()
     }
 
     fn credential_headers(&self) -> &[HeaderName] {
@@ -117,62 +103,24 @@ impl Plugin for KeyAuth {
     }
 
     fn anonymous_consumer(&self) -> Option<&str> {
-        self.anonymous_consumer.as_deref()
+        self.entrance.anonymous_consumer()
     }
 }
 
 impl KeyAuth {
-    fn key<'a>(&self, exchange: &'a Exchange) -> Option<Cow<'a, [u8]>> {
+    fn key<'a>(&self, exchange: &'a Exchange) -> Result<Cow<'a, [u8]>, &'static str> {
         let [name] = &self.header;
-        let value = exchange.request.headers.get(name).map(HeaderValue::as_bytes);
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            return Some(without_scheme(name, value).into());
+        match presented(&exchange.request.headers, name) {
+            Presented::One(value) if *name == AUTHORIZATION => {
+                // GPT Actions and others send keys as `Authorization: Bearer <key>`.
+                return Ok(after_scheme(value, "Bearer").unwrap_or(value).into());
+            }
+            Presented::One(value) => return Ok(value.into()),
+            Presented::Several => return Err(INVALID),
+            Presented::Nothing => {}
         }
-        let [wanted] = &self.query;
-        // What another plugin keeps from the upstream may be this one's too.
-        let queries = [exchange.request.uri.query().unwrap_or_default(), exchange.withheld_query.as_str()];
-        let mut all = queries.into_iter().flat_map(arguments);
-        let (_, value) = all.find(|(name, _)| decodes_to(name, wanted))?;
-        match decoded(value) {
-            Cow::Borrowed("") => None,
-            Cow::Borrowed(key) => Some(key.as_bytes().into()),
-            Cow::Owned(key) => Some(key.into_bytes().into()),
-        }
-    }
-
-    /// Keeps the key from the upstream, wherever it stands.
-    fn hide(&self, exchange: &mut Exchange) {
-        let [name] = &self.header;
-        exchange.withheld.push(name.clone());
-        let Some(query) = exchange.request.uri.query() else {
-            return;
-        };
-        let [wanted] = &self.query;
-        let is_key = |part: &&str| arguments(part).any(|(name, _)| decodes_to(name, wanted));
-        let (keys, kept): (Vec<_>, Vec<_>) = query.split('&').partition(is_key);
-        if !keys.is_empty() {
-            let (keys, kept) = (keys.join("&"), kept.join("&"));
-            exchange.withhold_query(&keys);
-            exchange.set_query(&kept);
-        }
-    }
-
-    fn refuse(&self, text: &str) -> Flow {
-        let mut response = refusal(StatusCode::UNAUTHORIZED, text);
-        response.headers_mut().insert(WWW_AUTHENTICATE, self.challenge.clone());
-        Flow::Respond(response)
-    }
-}
-
-/// The key in the value of a header. GPT Actions and others send keys as `Authorization: Bearer <key>`; the scheme's
-/// case does not matter (RFC 9110, section 11.1).
-fn without_scheme<'a>(name: &HeaderName, value: &'a [u8]) -> &'a [u8] {
-    let scheme = b"bearer ";
-    match value.split_at_checked(scheme.len()) {
-        Some((start, key)) if *name == AUTHORIZATION && start.eq_ignore_ascii_case(scheme) => {
-            key.trim_ascii()
-        }
-        _ => value,
+        let [argument] = &self.query;
+        presented_argument(exchange, argument).ok_or(MISSING)
     }
 }
 
@@ -180,7 +128,7 @@ fn without_scheme<'a>(name: &HeaderName, value: &'a [u8]) -> &'a [u8] {
 mod tests {
     use crate::exchange::Exchange;
     use crate::http::Response;
-    use crate::plugins::testing::{Bench, body, get};
+    use crate::plugins::testing::{Bench, body, get, username};
     use serde_json::{Value, json};
 
     fn run(config: Value, request: http::request::Builder) -> (Exchange, Option<Response>) {
@@ -188,10 +136,6 @@ mod tests {
         let mut exchange = bench.exchange(request);
         let response = bench.run(&mut exchange);
         (exchange, response)
-    }
-
-    fn username(exchange: &Exchange) -> Option<&str> {
-        exchange.identity.as_ref().map(|identity| &*identity.consumer.username)
     }
 
     #[track_caller]
@@ -282,6 +226,26 @@ mod tests {
         );
         let other = json!({"header": "x-key"});
         assert_refused(other, get("/").header("x-key", "Bearer alice-key"), "Invalid API key in request");
+    }
+
+    #[test]
+    fn refuses_a_key_that_has_expired() {
+        let credential = |expires_at: u64| {
+            let config = json!({"key_sha256": crate::plugins::testing::key("carol-key")});
+            json!({"id": "c", "plugin": "key-auth", "config": config, "expires_at": expires_at})
+        };
+        for (expires_at, caller) in [(1_700_000_000, None), (4_000_000_000, Some("carol"))] {
+            let bench = Bench::with_carol(&credential(expires_at), json!({"key-auth": {}})).unwrap();
+            let mut exchange = bench.exchange(get("/").header("apikey", "carol-key"));
+            assert_eq!(bench.run(&mut exchange).is_some(), caller.is_none());
+            assert_eq!(username(&exchange), caller);
+        }
+    }
+
+    #[test]
+    fn refuses_several_keys_in_one_header() {
+        let twice = get("/").header("apikey", "alice-key").header("apikey", "bob-key");
+        assert_refused(json!({}), twice, "Invalid API key in request");
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Build for LimitCount {
 }
 
 impl Plugin for LimitCount {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let hit = with_buffer(|value| {
             self.key.write(exchange, value);
             let key = CounterKey { scope: &self.scope, value };

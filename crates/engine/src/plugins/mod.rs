@@ -4,23 +4,35 @@
 //! [`TABLE`]. It is built once per snapshot and run for many requests, so `request` parses nothing and allocates
 //! little. What must outlive a swap (counters, metrics) lives in [`State`] and is keyed by [`Place`].
 
+mod basic_auth;
 mod chain;
 mod cors;
 pub mod counters;
+mod entrance;
 mod groups;
+mod hmac_auth;
+mod jwt_auth;
 mod key_auth;
 mod limit_count;
+mod mtls_auth;
+mod multi_auth;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
+mod proof;
 mod proxy_rewrite;
 mod real_ip;
 mod request_id;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use basic_auth::Passwords;
 pub use chain::Chain;
+pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
+#[cfg(test)]
+pub(crate) use proof::decode_digest;
+pub use proof::{Proof, Scheme};
 
 use crate::exchange::Exchange;
 use crate::http::Response;
@@ -30,13 +42,36 @@ use crate::state::State;
 use ::http::HeaderName;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// What the exchange does after a plugin has run.
-pub enum Flow {
+pub enum Flow<'a> {
     Continue,
     /// Answer this, and run no further plugin's `request`.
     Respond(Response),
+    /// Wait until the plugin knows which of the two it is.
+    Wait(Waiting<'a>),
+}
+
+/// Ends with the answer, where there is one.
+pub type Waiting<'a> = Pin<Box<dyn Future<Output = Option<Response>> + 'a>>;
+
+impl Flow<'_> {
+    /// The answer, where there is one.
+    pub async fn answer(self) -> Option<Response> {
+        match self {
+            Flow::Continue => None,
+            Flow::Respond(response) => Some(response),
+            Flow::Wait(waiting) => waiting.await,
+        }
+    }
+}
+
+impl From<Option<Response>> for Flow<'_> {
+    fn from(answer: Option<Response>) -> Self {
+        answer.map_or(Flow::Continue, Flow::Respond)
+    }
 }
 
 /// The part of the exchange in which a plugin's `request` runs. Phases run in this order; within one, the larger
@@ -59,8 +94,9 @@ pub enum Phase {
 
 /// A plugin, built for one place.
 pub trait Plugin: Send + Sync {
-    /// Runs in the plugin's phase. May change the request, add to `Exchange::response_headers`, or answer.
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    /// Runs in the plugin's phase. May change the request, add to `Exchange::response_headers`, or answer. A worker has
+    /// one thread, so whatever takes long happens elsewhere and is waited for.
+    fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
         let _ = exchange;
         Flow::Continue
     }
@@ -149,6 +185,11 @@ pub static TABLE: &[Entry] = &[
     entry::<real_ip::RealIp>("real-ip", 23000, Phase::Receive),
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
+    entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
+    entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
+    entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
+    entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
+    entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),

@@ -21,7 +21,7 @@ impl Build for Panicking {
 }
 
 impl Plugin for Panicking {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         assert!(!exchange.request.headers.contains_key("x-panic"), "as the client wished");
         Flow::Continue
     }

@@ -66,7 +66,7 @@ impl Build for ProxyRewrite {
 }
 
 impl Plugin for ProxyRewrite {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let Ok(rewritten) = self.uri.apply(exchange) else {
             return Flow::Respond(refusal(StatusCode::BAD_REQUEST, "The rewritten path is not valid"));
         };

@@ -54,7 +54,7 @@ impl Build for RealIp {
 }
 
 impl Plugin for RealIp {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         // The headers of a tool call are made from its arguments; who calls is known from the request around it.
         if exchange.arrival.tool.is_none()
             && self.is_believed(exchange)

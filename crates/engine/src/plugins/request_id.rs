@@ -118,7 +118,7 @@ impl Build for RequestId {
 }
 
 impl Plugin for RequestId {
-    fn request(&self, exchange: &mut Exchange) -> Flow {
+    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let headers = &mut exchange.request.headers;
         let kept = headers.get(&self.header).filter(|value| is_sane(value.as_bytes(), LONGEST)).cloned();
         let Some(value) = kept.or_else(|| HeaderValue::try_from(self.maker.make()).ok()) else {

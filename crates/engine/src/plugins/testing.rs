@@ -10,9 +10,12 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{SHA256, digest};
 use http::request::Builder;
 use serde_json::{Value, json};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::task::{Context, Poll, Wake};
+use std::thread::{self, Thread};
 
 /// A worker whose generation has the consumers alice (of the group staff), bob and guest, and one route.
 pub struct Bench {
@@ -25,6 +28,19 @@ impl Bench {
         Self::on(Arc::default(), "route", plugins)
     }
 
+    /// A worker whose generation has the consumer carol too, with one credential of `plugin`.
+    pub fn with_credential(plugin: &str, config: Value, plugins: Value) -> Self {
+        Self::with_carol(&json!({"id": "carols", "plugin": plugin, "config": config}), plugins)
+            .unwrap_or_else(|message| panic!("{message}"))
+    }
+
+    /// The same with a credential as the snapshot has it; or why it cannot be built.
+    pub fn with_carol(credential: &Value, plugins: Value) -> Result<Self, String> {
+        let state = Arc::default();
+        let carol = json!({"username": "carol", "credentials": [credential]});
+        Ok(Self::of(generation(&state, "route", plugins, &[carol])?, state, "route"))
+    }
+
     /// The same engine after a swap to a route with the id `route`.
     pub fn swapped(&self, route: &str, plugins: Value) -> Self {
         Self::on(self.worker.shared.state.clone(), route, plugins)
@@ -32,14 +48,19 @@ impl Bench {
 
     /// Why these plugins cannot be built.
     pub fn problem(plugins: Value) -> String {
-        match generation(&Arc::default(), "route", plugins) {
+        match generation(&Arc::default(), "route", plugins, &[]) {
             Ok(_) => panic!("the plugins were built"),
             Err(message) => message,
         }
     }
 
     fn on(state: Arc<State>, route: &str, plugins: Value) -> Self {
-        let generation = generation(&state, route, plugins).unwrap_or_else(|message| panic!("{message}"));
+        let generation =
+            generation(&state, route, plugins, &[]).unwrap_or_else(|message| panic!("{message}"));
+        Self::of(generation, state, route)
+    }
+
+    fn of(generation: Generation, state: Arc<State>, route: &str) -> Self {
         let shared = Shared {
             generation: ArcSwap::from_pointee(generation),
             state,
@@ -69,22 +90,40 @@ impl Bench {
         self.worker.generation().routes.get(&self.route).expect("the route").chain.clone()
     }
 
-    /// Runs the route's plugins.
+    /// Runs the route's plugins, and waits where they do.
     pub fn run(&self, exchange: &mut Exchange) -> Option<Response> {
-        self.chain().run(Phase::Receive..=Phase::Rewrite, exchange)
+        let chain = self.chain();
+        let mut running = pin!(chain.run(Phase::Receive..=Phase::Rewrite, exchange));
+        let waker = Arc::new(Unpark(thread::current())).into();
+        loop {
+            match running.as_mut().poll(&mut Context::from_waker(&waker)) {
+                Poll::Ready(response) => return response,
+                Poll::Pending => thread::park(),
+            }
+        }
     }
 }
 
-fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generation, String> {
+/// Wakes the thread of a test.
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
     let consumer = |name: &str| {
         let config = json!({"key_sha256": key(&format!("{name}-key"))});
         let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
         json!({"username": name, "group": "staff", "credentials": [credential]})
     };
+    let consumers = [consumer("alice"), consumer("bob"), json!({"username": "guest"})];
     let snapshot = json!({
         "version": 1,
         "gateway": {"listen": [], "workers": 1},
-        "consumers": [consumer("alice"), consumer("bob"), {"username": "guest"}],
+        "consumers": consumers.iter().chain(more).collect::<Vec<_>>(),
         "routes": [{
             "id": route,
             "name": "A route",
@@ -103,6 +142,11 @@ fn generation(state: &Arc<State>, route: &str, plugins: Value) -> Result<Generat
 /// The SHA-256 of an API key, as snapshots have it.
 pub fn key(text: &str) -> String {
     digest(&SHA256, text.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Who the exchange has been found to be of.
+pub fn username(exchange: &Exchange) -> Option<&str> {
+    exchange.identity.as_ref().map(|identity| &*identity.consumer.username)
 }
 
 pub fn get(uri: &str) -> Builder {

@@ -9,6 +9,7 @@ use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::Body;
 use crate::http::forwarded::{self, Lines, Origin};
+use crate::http::headers::remove_cookie;
 use crate::snapshot::PassHost;
 use ::http::uri::{PathAndQuery, Scheme};
 use ::http::{HeaderValue, Request, Uri, Version, header, request};
@@ -60,6 +61,9 @@ fn headers(exchange: &mut Exchange, upstream: &Upstream) -> Lines {
     let request = &mut exchange.request;
     for name in &exchange.withheld {
         request.headers.remove(name);
+    }
+    for name in &exchange.withheld_cookies {
+        remove_cookie(&mut request.headers, name);
     }
     let allows = exchange.route.as_ref().is_some_and(|route| route.websocket);
     let may_upgrade = allows && upstream.protocol != Protocol::Http2;

@@ -7,8 +7,9 @@ from __future__ import annotations
 from toolway.config.models.api import Api, OperationSettings, OperationTool
 from toolway.config.models.app import App
 from toolway.config.models.base import Identified, Model, Plugins, Resource
-from toolway.config.models.consumer import CREDENTIALS, Consumer, ConsumerAlone, Credential, Proof
+from toolway.config.models.consumer import Consumer, ConsumerAlone, Credential, Proof
 from toolway.config.models.consumer_group import ConsumerGroup
+from toolway.config.models.credentials import CREDENTIALS
 from toolway.config.models.gateway import Admin, AdminKey, AdminTls, GatewaySettings, GatewayTls
 from toolway.config.models.global_rule import GlobalRule
 from toolway.config.models.plugin_config import PluginConfig

@@ -2,56 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated
+from datetime import datetime
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr
 
-from toolway.config.models.base import Identifier, Model, Plugins, Resource, matching, refuse
-from toolway.config.secret import Secret
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-def _digest(value: str) -> str:
-    if not _DIGEST.fullmatch(value):
-        # As a wrong type, so that what stands there, perhaps the key, is not shown.
-        raise refuse("wrong-type", "expected 64 hexadecimal digits in lower case")
-    return value
-
-
-class KeyAuthCredential(Model):
-    """A key that a caller sends to routes with `key-auth`, or its digest where the key itself is not kept."""
-
-    key: Secret | None = None
-    key_sha256: Annotated[str, AfterValidator(_digest)] | None = None
-    """SHA-256 of the key, for a configuration that shall not hold it."""
-    key_hint: Annotated[str, Field(max_length=16)] | None = None
-    """The end of the key, for people who have to tell keys apart. Without effect."""
-
-    @model_validator(mode="after")
-    def _one(self) -> KeyAuthCredential:
-        if self.key is None and self.key_sha256 is None:
-            raise refuse("missing-field", 'expected the field "key"')
-        if self.key is not None and self.key_sha256 is not None:
-            raise refuse("exclusive-fields", 'expected one of "key" and "key_sha256", found both')
-        return self
-
-    def digest(self) -> str:
-        """SHA-256 of the key, in hexadecimal digits."""
-        return self.key_sha256 or digest_of(self.key.reveal() if self.key else "")
-
-
-def digest_of(key: str) -> str:
-    """SHA-256 of a key, in hexadecimal digits: all that is compared and stored of it."""
-    return hashlib.sha256(key.encode()).hexdigest()
-
-
-CREDENTIALS = MappingProxyType({"key-auth": KeyAuthCredential})
-"""The plugins whose settings at a consumer are credentials, with what those look like."""
+from toolway.config.models.base import Identifier, Plugins, Resource, matching, refuse
+from toolway.config.models.credentials import CredentialSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +18,23 @@ class Proof:
 
     id: str
     plugin: str
-    config: KeyAuthCredential
+    config: CredentialSettings
     pointer: str
+    expires_at: int | None = None
+    """In seconds since 1970."""
+    is_disabled: bool = False
+
+
+def _moment(value: str) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None or moment.timestamp() < 1:
+        raise refuse(
+            "wrong-value", "expected a time with its offset from UTC", 'such as "2027-01-31T12:00:00Z"'
+        )
+    return value
 
 
 class Credential(Resource):
@@ -69,6 +42,14 @@ class Credential(Resource):
 
     id: Identifier
     plugins: Annotated[Plugins, Field(min_length=1, max_length=1)]
+    status: Literal[0, 1] = 1
+    """0: it proves nothing for the time being."""
+    expires_at: Annotated[str, AfterValidator(_moment)] | None = None
+    """RFC 3339, from when on it proves nothing."""
+
+    def expiry(self) -> int | None:
+        """When it expires, in seconds since 1970."""
+        return None if self.expires_at is None else int(datetime.fromisoformat(self.expires_at).timestamp())
 
 
 Username = Annotated[str, matching(r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, - _ and .")]
@@ -80,7 +61,7 @@ class ConsumerAlone(Resource):
     username: Username
     group_id: Identifier | None = None
     plugins: Plugins = Field(default_factory=dict)
-    """Those of `CREDENTIALS` are credentials, the others hold for its requests."""
+    """Those of authentication plugins are credentials, the others hold for its requests."""
 
 
 class Consumer(ConsumerAlone):

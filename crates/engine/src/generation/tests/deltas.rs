@@ -187,7 +187,7 @@ fn global_rules_keep_their_order() {
 fn keys_follow_their_consumers() {
     let mut running = shop();
     let holder = |running: &Running, name: &str| {
-        let digest = super::super::consumers::decode_digest(&key(name)).unwrap();
+        let digest = crate::plugins::decode_digest(&key(name)).unwrap();
         let identity = running.generation.consumers.by_key(&digest)?;
         Some(format!("{} by {}", identity.consumer.username, identity.credential?))
     };

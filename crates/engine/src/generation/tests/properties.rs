@@ -182,7 +182,7 @@ fn answers(generation: &Generation) -> Vec<String> {
         answers.push(format!("{host}: {:?}", generation.tls.find(Some(host)).map(|entry| entry.id())));
     }
     for number in 0..4 {
-        let digest = super::super::consumers::decode_digest(&key(&format!("k{number}"))).unwrap();
+        let digest = crate::plugins::decode_digest(&key(&format!("k{number}"))).unwrap();
         let holder = generation.consumers.by_key(&digest).map(|identity| identity.consumer.username.clone());
         let known = generation.consumers.by_name(&format!("c{number}")).is_some();
         let route = generation.routes.contains(format!("r{number}"));
