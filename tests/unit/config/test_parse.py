@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from golden.documents import CONFERENCE
 from toolway.compile import compile as compile_configuration
 from toolway.config import CODES, Configuration, Secret, Source, load, parse
+from toolway.config.models.credentials import KeyAuthCredential
 from toolway.problem import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -144,7 +145,9 @@ def test_the_files_of_secrets_are_named_so_that_they_can_be_watched(tmp_path: Pa
     data = {"consumers": [{"username": "jack", "plugins": {"key-auth": {"key": "$file://key"}}}]}
     configuration = parsed(data, tmp_path)
     assert configuration.files == {tmp_path / "key"}
-    assert configuration.consumers[0].proofs[0].config.key == Secret("sesame")
+    credential = configuration.consumers[0].proofs[0].config
+    assert isinstance(credential, KeyAuthCredential)
+    assert credential.key == Secret("sesame")
     assert "sesame" not in repr(configuration)
 
 
