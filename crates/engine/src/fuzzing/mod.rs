@@ -132,7 +132,11 @@ pub fn route(data: &[u8]) {
         let (literal, is_prefix) = pattern.strip_suffix('*').map_or((**pattern, false), |text| (text, true));
         match path::normalise_literal(literal) {
             Ok(literal) if !literal.contains([':', '{', '}', '*']) => {
-                if is_prefix { path.starts_with(&*literal) } else { *path == literal }
+                if is_prefix {
+                    path.starts_with(&*literal)
+                } else {
+                    *path == literal
+                }
             }
             _ => false,
         }
