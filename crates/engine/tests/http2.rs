@@ -169,7 +169,7 @@ async fn a_connection_whose_answer_is_still_on_its_way_is_not() {
     let script = [Step::AnswerSlowly(pieces.map(<[u8]>::to_vec).into()), Step::ok("next")];
     let upstream = ScriptedUpstream::start(script).await.unwrap();
     let mut snapshot = snapshot(json!([]), Some(upstream.address()));
-    snapshot["gateway"]["limits"] = json!({"head_timeout_ms": 20});
+    snapshot["gateway"]["limits"] = json!({"idle_timeout_ms": 20});
     let (_engine, address, _) = start(&snapshot);
     let (mut client, connection) = plain(address).await;
     upstream.release();

@@ -76,7 +76,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         },
     }
     if operation.id == "export_app":
-        found["responses"]["200"]["content"]["application/yaml"] = {"schema": {"type": "string"}}
+        found["responses"]["200"]["content"]["application/yaml"] = {"schema": {}}
     parameters = [*_path_parameters(operation), *map(_parameter, operation.parameters)]
     if parameters:
         found["parameters"] = parameters

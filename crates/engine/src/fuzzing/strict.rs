@@ -24,21 +24,14 @@ pub fn read(bytes: &[u8]) -> Result<Option<Strict>, String> {
     check_line(lines.next().unwrap_or_default())?;
     let (mut hosts, mut lengths, mut codings) = (0, Vec::new(), Vec::new());
     for line in lines {
-        if line.chars().any(|letter| (letter.is_ascii_control() && letter != '\t') || letter == '\0') {
-            return Err(format!("a control character in {line:?}"));
-        }
-        let (name, value) = line.split_once(':').ok_or_else(|| format!("no colon in {line:?}"))?;
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
-            return Err(format!("no name in {line:?}"));
-        }
-        match name.to_ascii_lowercase().as_str() {
+        let (name, value) = field(line)?;
+        match name.as_str() {
             "host" => hosts += 1,
-            "content-length" => lengths.push(value.trim().to_owned()),
-            "transfer-encoding" => codings.push(value.trim().to_owned()),
-            "trailer" | "keep-alive" | "upgrade" => return Err(format!("{name} belongs to one hop")),
+            "content-length" => lengths.push(value),
+            "transfer-encoding" => codings.push(value),
+            "keep-alive" | "upgrade" => return Err(format!("{name} belongs to one hop")),
             // gRPC servers want to hear that trailers are taken.
-            "te" if value.trim() != "trailers" => return Err(format!("{name} belongs to one hop")),
+            "te" if value != "trailers" => return Err(format!("{name} belongs to one hop")),
             _ => {}
         }
     }
@@ -72,28 +65,60 @@ fn check_line(line: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The length of a chunked body without extensions and trailers, as the gateway writes them.
+/// The name of a field in lower case, and its value.
+fn field(line: &str) -> Result<(String, String), String> {
+    if line.chars().any(|letter| letter.is_ascii_control() && letter != '\t') {
+        return Err(format!("a control character in {line:?}"));
+    }
+    let (name, value) = line.split_once(':').ok_or_else(|| format!("no colon in {line:?}"))?;
+    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    if name.is_empty() || !name.bytes().all(is_token) {
+        return Err(format!("no name in {line:?}"));
+    }
+    Ok((name.to_ascii_lowercase(), value.trim().to_owned()))
+}
+
+/// A line up to its CRLF, and where the next begins; none where it is not complete.
+fn line(body: &[u8], at: usize) -> Option<(String, usize)> {
+    let rest = body.get(at..)?;
+    let end = rest.windows(2).position(|window| window == b"\r\n")?;
+    Some((rest.get(..end)?.iter().map(|byte| char::from(*byte)).collect(), at + end + 2))
+}
+
+/// The length of a chunked body without extensions, as the gateway writes them.
 fn chunked(body: &[u8]) -> Result<Option<usize>, String> {
     let mut at = 0;
     loop {
-        let rest = body.get(at..).unwrap_or_default();
-        let Some(end) = rest.windows(2).position(|window| window == b"\r\n") else {
-            return Ok(None);
-        };
-        let digits = String::from_utf8_lossy(rest.get(..end).unwrap_or_default()).into_owned();
+        let Some((digits, next)) = line(body, at) else { return Ok(None) };
         let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         let size = usize::from_str_radix(&digits, 16).ok().filter(|_| is_number);
         let size = size.ok_or_else(|| format!("the chunk size {digits:?}"))?;
-        at += end + 2;
-        let Some(line_end) = body.get(at + size..at + size + 2) else {
-            return Ok(None);
-        };
-        if line_end != b"\r\n" {
-            return Err(format!("a chunk ends with {line_end:?}"));
-        }
-        at += size + 2;
         if size == 0 {
-            return Ok(Some(at));
+            return trailers(body, next);
+        }
+        at = next + size + 2;
+        match body.get(at - 2..at) {
+            None => return Ok(None),
+            Some(b"\r\n") => {}
+            Some(end) => return Err(format!("a chunk ends with {end:?}")),
         }
     }
+}
+
+/// Where the trailers end. What a recipient would believe of the sender, or must know earlier, may not be among them.
+fn trailers(body: &[u8], mut at: usize) -> Result<Option<usize>, String> {
+    while let Some((text, next)) = line(body, at) {
+        if text.is_empty() {
+            return Ok(Some(next));
+        }
+        let name = field(&text)?.0.replace('_', "-");
+        let is_claim = name.starts_with("x-forwarded-") || name.starts_with("x-consumer-");
+        let is_late =
+            ["host", "content-length", "transfer-encoding", "connection", "authorization", "trailer"];
+        if is_claim || is_late.contains(&name.as_str()) {
+            return Err(format!("{name} as a trailer"));
+        }
+        at = next;
+    }
+    Ok(None)
 }
