@@ -15,7 +15,6 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from toolway.config import token_key
 from toolway.config.models.base import Model, matching, refuse
 from toolway.config.password import derived_salt, hash_of, is_hash, random_salt
 from toolway.config.secret import Certificate, Secret, is_reference
@@ -238,6 +237,9 @@ class JwtAuthCredential(CredentialSettings):
     def _public_key_info(self) -> bytes:
         if self.public_key is None or self._takes_secret():
             return b""
+        # Only here, since the library takes 8 MB, and most gateways have no such key.
+        from toolway.config import token_key
+
         try:
             return token_key.info_of(self.public_key.reveal(), self.algorithm)
         except ValueError as error:
