@@ -27,11 +27,14 @@ pub async fn serve<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let limits = worker.generation().limits.clone();
+    // Tells of the stop also before this task has had its turn to hear of it. Looking takes no lock.
+    let stopped = stop.clone();
     let service = service_fn(|request: Request<Incoming>| {
         let (worker, arrival, activity) = (worker.clone(), arrival.clone(), activity.clone());
+        let stopped = &stopped;
         async move {
             let mut response = exchange::run(&worker, request.map(Body::from_incoming), arrival).await;
-            if activity.is_stopping() {
+            if activity.is_stopping() || stopped.has_changed().unwrap_or(true) {
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(response)
