@@ -236,13 +236,12 @@ impl Exchange {
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
-        self.withhold_stray_keys(chains);
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
                 return Ok(response);
             }
         }
-        let Some(route) = route else {
+        let Some(route) = &route else {
             return Err(ProxyError::new(Kind::RouteNotFound, "no route matches"));
         };
         let gone =
@@ -250,6 +249,7 @@ impl Exchange {
         match &route.target {
             Target::Upstream { upstream, strip_prefix, add_prefix } => {
                 let upstream = generation.upstreams.get(upstream.as_bytes()).ok_or_else(gone)?;
+                self.withhold_stray_keys(chains);
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
             Target::Static(answer) => Ok(self.static_answer(answer)),
