@@ -196,7 +196,9 @@ impl Engine {
     /// Swaps a snapshot in. Exchanges under way end on the one that they began with. Listeners, workers and the access
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
-        let (_, generation) = Generation::from_json(snapshot, &self.shared.state)?;
+        let before = self.shared.generation.load_full();
+        let generation = before.replaced(snapshot, &self.shared.state)?;
+        drop(before);
         let _turn = self.turn();
         self.swap(Arc::new(generation));
         Ok(())

@@ -74,17 +74,29 @@ impl Generation {
     pub fn from_json(text: &str, state: &Arc<State>) -> Result<(Gateway, Self), BuildError> {
         let snapshot: Snapshot<'_> = read(text)?;
         let gateway = snapshot.gateway.clone();
-        let generation = Self::default().with(snapshot.into(), "", state)?;
+        let generation = Self::default().with(snapshot.into(), "", state, &TlsTable::default())?;
         Ok((gateway, generation))
+    }
+
+    /// The generation of a snapshot that comes in the place of this one, which lends it the certificates that stay.
+    pub fn replaced(&self, text: &str, state: &Arc<State>) -> Result<Self, BuildError> {
+        let snapshot: Snapshot<'_> = read(text)?;
+        Self::default().with(snapshot.into(), "", state, &self.tls)
     }
 
     /// This generation as a delta changes it. All problems are told at once, also those elsewhere that it would make.
     pub fn changed(&self, delta: &str, state: &Arc<State>) -> Result<Self, BuildError> {
-        self.clone().with(read(delta)?, "/put", state)
+        self.clone().with(read(delta)?, "/put", state, &self.tls)
     }
 
-    /// `put` is the pointer to where the entries stand.
-    fn with(self, delta: Delta<'_>, put: &'static str, state: &Arc<State>) -> Result<Self, BuildError> {
+    /// `put` is the pointer to where the entries stand, `built` has certificates that need not be built again.
+    fn with(
+        self,
+        delta: Delta<'_>,
+        put: &'static str,
+        state: &Arc<State>,
+        built: &TlsTable,
+    ) -> Result<Self, BuildError> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         if delta.version != snapshot::VERSION {
             let why = format!(
@@ -95,7 +107,7 @@ impl Generation {
             return Err(BuildError { problems: vec![("/version".into(), why)] });
         }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let changed = build::changed(Self { number, ..self }, &delta, put, state);
+        let changed = build::changed(Self { number, ..self }, &delta, put, state, built);
         changed.map_err(|problems| BuildError { problems })
     }
 }

@@ -29,7 +29,7 @@ from toolway.secret_managers import ManagedSecrets
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from toolway.apps.model import AppView
@@ -222,11 +222,11 @@ class LiveGateway(Running):
     def _tried(
         self,
         state: State,
-        changed: Iterable[Key],
+        changed: Collection[Key],
         stays: Callable[[Key], bool],
         is_wanted: Callable[[Key], bool],
     ) -> tuple[Tried, str | None]:
-        main_app = state.main_app()
+        main_app = state.main_app() if any(kind == "apps" for kind, _ in changed) else self._main_app
         mains = (self._main_app, main_app)
         keys = affected(state, changed, stays, mains if mains[0] != mains[1] else ())
         return attempt(self._built, self._compiler, state, keys, self._made, is_wanted), main_app
@@ -302,8 +302,10 @@ class LiveGateway(Running):
         is_away = False
         while not self._stopping.is_set():
             try:
-                if self._store.wait_beyond(self._revision, _WAIT_SECONDS) > self._revision:
-                    with self._lock:
+                latest = self._store.wait_beyond(self._revision, _WAIT_SECONDS)
+                with self._lock:
+                    # Of a write of this gateway's own nothing is left to do, once it has let go of the lock.
+                    if latest > self._revision:
                         self._catch_up()
                 is_away = False
             except StoreUnavailable as error:

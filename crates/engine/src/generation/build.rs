@@ -11,7 +11,7 @@ use super::{Generation, RouteEntry, Rule};
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Joining, Place, Problem};
-use crate::server::tls::TlsTable;
+use crate::server::tls::{TlsEntry, TlsTable};
 use crate::snapshot::{self, Delta, Gateway, Kind, decode};
 use crate::state::State;
 use crate::upstream::{self, Upstream};
@@ -34,14 +34,16 @@ impl Problems {
     }
 }
 
-/// Changes `draft`, or tells all that is wrong. `put` is the pointer to where the entries stand.
+/// Changes `draft`, or tells all that is wrong. `put` is the pointer to where the entries stand; `built` has
+/// certificates that need not be built again.
 pub fn changed(
     draft: Generation,
     delta: &Delta<'_>,
     put: &'static str,
     state: &Arc<State>,
+    built: &TlsTable,
 ) -> Result<Generation, Vec<(String, String)>> {
-    let mut builder = Builder::new(draft, put, state);
+    let mut builder = Builder::new(draft, put, state, built);
     if let Some(gateway) = &delta.gateway {
         builder.settings(gateway);
     }
@@ -66,24 +68,34 @@ pub struct Builder<'a> {
     state: &'a Arc<State>,
     groups: Joining,
     tls: TlsTable,
+    built: &'a TlsTable,
     rules: Vec<Rule>,
     /// The sequences of what was replaced, which what takes its place keeps.
     sequences: HashMap<(Kind, String), u64>,
+    /// Entries that were there and are removed.
+    removed: HashSet<(Kind, String)>,
     /// Entries that could not be built; that they are missing is no problem of those who need them.
     failed: HashSet<(Kind, String)>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>) -> Self {
+    fn new(
+        mut draft: Generation,
+        put: &'static str,
+        state: &'a Arc<State>,
+        built: &'a TlsTable,
+    ) -> Self {
         Self {
             groups: Joining::new(std::mem::take(&mut draft.groups)),
             tls: TlsTable::clone(&draft.tls),
+            built,
             rules: draft.rules.to_vec(),
             draft,
             put,
             problems: Problems::default(),
             state,
             sequences: HashMap::new(),
+            removed: HashSet::new(),
             failed: HashSet::new(),
         }
     }
@@ -109,7 +121,10 @@ impl<'a> Builder<'a> {
     fn step_out(&mut self, delta: &Delta<'_>) {
         for kind in Kind::ALL {
             for id in delta.remove.of(kind) {
-                self.take_out(kind, id);
+                if self.has(kind, id) {
+                    self.take_out(kind, id);
+                    self.removed.insert((kind, id.clone()));
+                }
             }
             let mut ids = HashSet::new();
             for (index, entry) in delta.put.of(kind).iter().enumerate() {
@@ -245,10 +260,15 @@ impl<'a> Builder<'a> {
     }
 
     fn ssl(&mut self, entry: &RawValue, at: &str) {
-        let Some(ssl) = self.decoded(entry, at) else { return };
+        // One that stays was good when it came, and goes on when it has expired since: a reload is no time to lose it.
+        let same = Kind::Ssls.id_of(entry).and_then(|id| self.built.same(&id, entry.get()));
+        let ssl = if same.is_none() { self.decoded::<snapshot::Ssl>(entry, at) } else { None };
         let problems = &mut self.problems;
         let mut problem = |(pointer, why)| problems.add(format!("{at}{pointer}"), why);
-        self.tls.insert(&ssl, &self.state.tickets, &mut problem);
+        let built = ssl.and_then(|ssl| TlsEntry::build(&ssl, entry.get(), &self.state.tickets, &mut problem));
+        if let Some(entry) = same.or(built) {
+            self.tls.insert(entry, &mut problem);
+        }
     }
 
     /// Builds plugins. That of anonymous consumers is checked too, which all are known by now.
@@ -286,6 +306,12 @@ impl<'a> Builder<'a> {
             Kind::Ssls => self.tls.contains(id),
         };
         is_there || (!self.failed.is_empty() && self.failed.contains(&(kind, id.to_owned())))
+    }
+
+    /// Those of a kind that were there, were removed, and have not come anew.
+    pub fn gone(&self, kind: Kind) -> HashSet<&str> {
+        let removed = self.removed.iter().filter(|(of, id)| *of == kind && !self.has(kind, id));
+        removed.map(|(_, id)| id.as_str()).collect()
     }
 
     pub fn rules(&self) -> impl Iterator<Item = (&str, &Chain)> {

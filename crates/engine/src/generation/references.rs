@@ -36,7 +36,7 @@ pub fn check(delta: &Delta<'_>, builder: &mut Builder<'_>) {
             }
         }
     }
-    let missed = Missed::find(delta, &put, builder);
+    let missed = Missed::find(&put, builder);
     missed.tell(delta, builder);
 }
 
@@ -46,13 +46,9 @@ struct Missed(HashMap<(Kind, Box<str>), Vec<String>>);
 impl Missed {
     /// Looks through everything that may need what was removed, but for the apps that were `put` in, whose tools were
     /// looked at.
-    fn find(delta: &Delta<'_>, put: &HashSet<String>, builder: &Builder<'_>) -> Self {
-        let gone = |kind: Kind| -> HashSet<&str> {
-            let removed = delta.remove.of(kind).iter().map(String::as_str);
-            removed.filter(|id| !builder.has(kind, id)).collect()
-        };
+    fn find(put: &HashSet<String>, builder: &Builder<'_>) -> Self {
         let [upstreams, consumers, apps, routes] =
-            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Routes].map(gone);
+            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Routes].map(|kind| builder.gone(kind));
         let mut missed = Self(HashMap::new());
         let of_chain = |missed: &mut Self, chain: &Chain, who: &dyn Fn() -> String| {
             for (_, name) in chain.anonymous_consumers().filter(|(_, name)| consumers.contains(name)) {
