@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from toolway.admin.answers import Refusal
 from toolway.config.models import CREDENTIALS
 from toolway.store import MASK
 
@@ -36,12 +35,12 @@ def shown(places: SecretPlaces, kind: str, value: Mapping[str, Any]) -> dict[str
 
 def restored(
     places: SecretPlaces, kind: str, value: Mapping[str, Any], stored: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """A copy of a value to be written, with what is stored in place of each `***`.
-
-    Raises Refusal where nothing is stored there.
+) -> tuple[dict[str, Any], list[str]]:
+    """A copy of a value to be written, with what is stored in place of each `***`, and the pointers of those for
+    which nothing is stored: such a value must not be written.
     """
     found = copy.deepcopy(dict(value))
+    unknown: list[str] = []
     kept = {f"{at}/{plain}": (settings, names) for at, settings, plain, names in _kept(stored or {})}
     for pointer in places(kind, value):
         holder, name = holder_of(found, pointer)
@@ -54,11 +53,10 @@ def restored(
             continue
         old, old_name = holder_of(stored or {}, pointer)
         if old is None:
-            raise Refusal(
-                400, f"invalid configuration: {pointer}: *** stands for what is stored, which is nothing"
-            )
-        holder[name] = old[old_name]
-    return found
+            unknown.append(pointer)
+        else:
+            holder[name] = old[old_name]
+    return found, unknown
 
 
 def shown_at(pointer: str) -> str:

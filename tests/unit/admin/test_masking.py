@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 
-from toolway.admin.answers import Refusal
 from toolway.admin.differences import differences
 from toolway.admin.masking import restored, shown
 from toolway.config.secret_places import SecretPlaces
@@ -37,7 +35,7 @@ def test_a_digest_of_a_key_is_shown_and_written_as_the_key() -> None:
     stored = {"plugins": {"key-auth": {"key_sha256": "ab" * 32, "key_hint": "3456"}}}
     found = shown(places, "consumers", stored)
     assert found == {"plugins": {"key-auth": {"key": "***"}}}
-    assert restored(places, "consumers", found, stored) == stored
+    assert restored(places, "consumers", found, stored) == (stored, [])
 
 
 def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
@@ -45,7 +43,7 @@ def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
     stored = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$argon2id$..."}}}
     found = shown(secret_places, "consumers", stored)
     assert found == {"plugins": {"basic-auth": {"username": "jack", "password": "***"}}}
-    assert restored(secret_places, "consumers", found, stored) == stored
+    assert restored(secret_places, "consumers", found, stored) == (stored, [])
     other = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$2b$..."}}}
     (difference,) = differences(stored, other, found, shown(secret_places, "consumers", other))
     assert difference == {"pointer": "/plugins/basic-auth/password", "before": "***", "after": "***"}
@@ -53,19 +51,18 @@ def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
 
 def test_stars_keep_what_is_stored_and_other_texts_replace_it() -> None:
     written = {"plugins": {"signer": {"secret": "***", "name": "other"}}, "keys": ["***", "new"]}
-    assert restored(places, "routes", written, STORED) == {
-        "plugins": {"signer": {"secret": "s3cret", "name": "other"}},
-        "keys": ["one", "new"],
-    }
+    value, unknown = restored(places, "routes", written, STORED)
+    assert value == {"plugins": {"signer": {"secret": "s3cret", "name": "other"}}, "keys": ["one", "new"]}
+    assert unknown == []
 
 
-def test_stars_without_anything_stored_are_refused_with_their_place() -> None:
-    with pytest.raises(Refusal, match="/keys/2"):
-        restored(places, "routes", {"keys": ["***", "***", "***"]}, STORED)
+def test_stars_without_anything_stored_are_told_with_their_places() -> None:
+    _, unknown = restored(places, "routes", {"keys": ["***", "***", "***", "***"]}, STORED)
+    assert unknown == ["/keys/2", "/keys/3"]
 
 
 def test_stars_outside_of_secrets_are_a_text() -> None:
-    assert restored(places, "routes", {"desc": "***"}, None) == {"desc": "***"}
+    assert restored(places, "routes", {"desc": "***"}, None) == ({"desc": "***"}, [])
 
 
 def test_a_changed_secret_is_told_without_being_shown() -> None:
