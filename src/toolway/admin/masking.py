@@ -36,8 +36,8 @@ def shown(places: SecretPlaces, kind: str, value: Mapping[str, Any]) -> dict[str
 def restored(
     places: SecretPlaces, kind: str, value: Mapping[str, Any], stored: Mapping[str, Any] | None
 ) -> tuple[dict[str, Any], list[str]]:
-    """A copy of a value to be written, with what is stored in place of each `***`, and the pointers of those for
-    which nothing is stored: such a value must not be written.
+    """A copy of a value to be written, with what is stored in place of each `***`, and the pointers of
+    those for which nothing is stored: such a value must not be written.
     """
     found = copy.deepcopy(dict(value))
     unknown: list[str] = []

@@ -1,8 +1,8 @@
-"""What lies between resources: references that lead somewhere, plugins of global rules, uses that stand in the way
-of deleting.
+"""What lies between resources: references that lead somewhere, plugins of global rules, uses that stand in
+the way of deleting.
 
-Told in APISIX's words, with pointers `/KIND/ID...` as the live gateway has them. It knows most of this in its own
-words; `everything` brings both together, so that a client sees everything that is wrong at once.
+Told in APISIX's words, with pointers `/KIND/ID...` as the live gateway has them. It knows most of this in
+its own words; `everything` brings both together, so that a client sees all that is wrong at once.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _USERS_TOLD = 10
 
 
 def hindrances(context: Context, changes: Sequence[Change], *, force: bool = False) -> list[Problem]:
-    """What keeps the changes from being made together, but for what is wrong within one of them. `force` deletes
-    what others use.
+    """What keeps the changes from being made together, but for what is wrong within one of them. `force`
+    deletes what others use.
     """
     found = [*_dangling(context, changes), *_doubled_plugins(context, changes)]
     return found if force else [*found, *_uses(context, changes)]

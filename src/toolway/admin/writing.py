@@ -133,8 +133,8 @@ def _written(
 def change_of(
     kind: ResourceKind, context: Context, identifier: str, made: Any, before: Resource | None
 ) -> tuple[Change, list[Problem]]:
-    """The change that writes `made`, with the id, times and secrets that it has to have, and what is wrong with it:
-    with problems it must not be written.
+    """The change that writes `made`, with the id, times and secrets that it has to have, and what is wrong
+    with it: with problems it must not be written.
     """
     if not isinstance(made, dict):
         raise Refusal(400, "invalid configuration: expected an object")
@@ -149,8 +149,9 @@ def change_of(
 
 
 def check_possible(context: Context, change: Change, wrong: Sequence[Problem]) -> None:
-    """Raises Refusal with all that is wrong where a change is known to be impossible: for its problems `wrong`, or
-    for what lies between resources. One reason that is alone is told in APISIX's words and no others.
+    """Raises Refusal with all that is wrong where a change is known to be impossible: for its problems
+    `wrong`, or for what lies between resources. A reason that is alone, and for which APISIX has words, is told
+    in these.
     """
     own = [*wrong, *hindrances(context, [change])]
     if not own:

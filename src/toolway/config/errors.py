@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 CODES = MappingProxyType(
     {
+        "anonymous-consumer-missing": "No consumer has the name of an `anonymous_consumer`. A warning.",
         "api-without-server": "An api has no upstream and its document no absolute http or https server.",
         "app-without-operations": "An app selects no operation, so that its clients see no tool. A warning.",
         "clash": "Two routes take the same requests; only one of them gets them. A warning.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from toolway.admin.differences import differences
 from toolway.admin.masking import restored, shown
 from toolway.config.secret_places import SecretPlaces

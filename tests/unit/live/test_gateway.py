@@ -76,6 +76,19 @@ def write(live: LiveGateway, *changes: Change, **options: Any) -> int:
     return live.write(changes, actor="test", **options)
 
 
+def test_an_anonymous_consumer_may_come_and_go(
+    site: Upstream, live: LiveGateway, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = {"key-auth": {"anonymous_consumer": "guest"}}
+    write(live, put("routes", "1", **route(site, plugins=plugins)))
+    assert "/routes/1/plugins/key-auth/anonymous_consumer: no consumer has the username" in caplog.text
+    assert http.get("/a").status_code == 401
+    write(live, put("consumers", "guest"))
+    assert http.get("/a").status_code == 200
+    write(live, delete("consumers", "guest"))
+    assert http.get("/a").status_code == 401
+
+
 def until(http: httpx.Client, path: str, status: int) -> None:
     """Asks until the answer is so."""
     for _ in range(20_000):

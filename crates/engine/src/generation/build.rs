@@ -251,20 +251,13 @@ impl<'a> Builder<'a> {
         self.tls.insert(&ssl, &self.state.tickets, &mut problem);
     }
 
-    /// Builds plugins. That of anonymous consumers is checked too, which all are known by now.
+    /// Builds plugins.
     fn chain(&mut self, configs: &snapshot::PluginConfigs, place: &Place, at: &str) -> Chain {
         let context = BuildContext { place, state: self.state, groups: &self.groups };
         let problems = &mut self.problems;
-        let chain = Chain::build(configs, &context, &mut |name, problem: Problem| {
+        Chain::build(configs, &context, &mut |name, problem: Problem| {
             problems.add(format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why);
-        });
-        for (plugin, name) in chain.anonymous_consumers() {
-            if !self.has(Kind::Consumers, name) {
-                let at = format!("{at}/plugins/{plugin}/anonymous_consumer");
-                self.problems.add(at, format!("there is no consumer {name:?}"));
-            }
-        }
-        chain
+        })
     }
 
     /// The place in the order of a new entry, or that of the entry which it replaces.
@@ -286,10 +279,6 @@ impl<'a> Builder<'a> {
             Kind::Ssls => self.tls.contains(id),
         };
         is_there || (!self.failed.is_empty() && self.failed.contains(&(kind, id.to_owned())))
-    }
-
-    pub fn rules(&self) -> impl Iterator<Item = (&str, &Chain)> {
-        self.rules.iter().map(|rule| (&*rule.id, &rule.chain))
     }
 
     fn finish(mut self) -> Result<Generation, Vec<(String, String)>> {
