@@ -150,8 +150,8 @@ def change_of(
 
 def check_possible(context: Context, change: Change, wrong: Sequence[Problem]) -> None:
     """Raises Refusal with all that is wrong where a change is known to be impossible: for its problems
-    `wrong`, or for what lies between resources. A reason that is alone, and for which APISIX has words, is told
-    in these.
+    `wrong`, or for what lies between resources. A reason that is alone, and for which APISIX has words, is
+    told in these.
     """
     own = [*wrong, *hindrances(context, [change])]
     if not own:
