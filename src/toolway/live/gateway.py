@@ -291,8 +291,10 @@ class LiveGateway(Running):
             return
         try:
             changes = self._store.changes_since(base)
-        except UnknownRevision:
-            logger.warning("the store is at an earlier revision than this gateway; everything is loaded anew")
+        except UnknownRevision as error:
+            logger.warning(
+                "what was written since revision %d cannot be told: %s; all is loaded", base, error
+            )
             self._load(None)
             return
         changed = _of_kinds(changes)

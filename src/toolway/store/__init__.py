@@ -18,7 +18,7 @@ from toolway.store.errors import (
     StoreUnavailable,
     UnknownRevision,
 )
-from toolway.store.model import MASK, Change, Difference, Key, Resource, Revision
+from toolway.store.model import MASK, Change, Difference, Key, Resource, Retention, Revision
 
 if TYPE_CHECKING:
     from toolway.store.sealing import Sealer, SecretPlaces
@@ -34,6 +34,7 @@ __all__ = [
     "MasterKeyError",
     "NewerSchema",
     "Resource",
+    "Retention",
     "Revision",
     "Sealer",
     "SecretPlaces",

@@ -29,10 +29,15 @@ class NewerSchema(StoreError):  # noqa: N818  # As above.
 
 
 class UnknownRevision(StoreError):  # noqa: N818  # As above.
-    """The history has no such revision."""
+    """The history has no such revision: there was none, or it is not kept any more."""
 
-    def __init__(self, number: int, revision: int) -> None:
-        super().__init__(f"there is no revision {number}; the latest is {revision}")
+    def __init__(self, number: int, first: int, latest: int) -> None:
+        """`first` and `latest` are the revisions that are kept."""
+        if 0 < number < first:
+            said = f"revision {number} is not kept any more; the history has {first} to {latest}"
+        else:
+            said = f"there is no revision {number}; the latest is {latest}"
+        super().__init__(said)
 
 
 class MasterKeyError(StoreError):

@@ -51,6 +51,12 @@ def latest(connection: Connection) -> int:
     return connection.scalar(select(func.coalesce(func.max(revisions.c.number), 0))) or 0
 
 
+def kept(connection: Connection) -> tuple[int, int]:
+    """The first and the latest revision that the history has; 1 and 0 where there was no write."""
+    first, last = connection.execute(select(func.min(revisions.c.number), func.max(revisions.c.number))).one()
+    return first or 1, last or 0
+
+
 def one(connection: Connection, kind: str, identifier: str) -> AnyRow | None:
     """The row of a resource."""
     found = select(resources).where(resources.c.kind == kind, resources.c.id == identifier)

@@ -16,7 +16,7 @@ from toolway.store import history, queries, rotating, writing
 from toolway.store.errors import StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
-from toolway.store.model import Change, Difference, Key, Resource, Revision
+from toolway.store.model import Change, Difference, Key, Resource, Retention, Revision
 from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
 from toolway.store.record import Records
 from toolway.store.sqlite import open_sqlite
@@ -32,20 +32,25 @@ _MIGRATION_LOCK = 0x746F6F6C776179
 """Of PostgreSQL's advisory locks: one gateway at a time brings the schema up to date."""
 
 
+_BY_DEFAULT = Retention()
+
+
 class Store:
     """An open store. Use `open`; use as a context manager, or `close` it."""
 
-    def __init__(self, database: Database, follower: Follower, sealer: Sealer) -> None:
+    def __init__(self, database: Database, follower: Follower, sealer: Sealer, retention: Retention) -> None:
         self._database = database
         self._follower = follower
         self._sealer = sealer
+        self._retention = retention
         self._records = Records(sealer)
         self._writing = threading.Lock()
 
     @classmethod
-    def open(cls, url_or_folder: str | Path, *, sealer: Sealer) -> Self:
+    def open(cls, url_or_folder: str | Path, *, sealer: Sealer, retention: Retention = _BY_DEFAULT) -> Self:
         """Opens the SQLite of a folder or the PostgreSQL at a URL, and brings its schema up to date.
 
+        `retention` says which revisions stay when something is written.
         Raises StoreUnavailable, NewerSchema and MasterKeyError; nothing is changed then.
         """
         place = str(url_or_folder)
@@ -59,7 +64,7 @@ class Store:
         else:
             database = open_sqlite(Path(url_or_folder))
             follower = Follower()
-        store = cls(database, follower, sealer)
+        store = cls(database, follower, sealer, retention)
         try:
             store._prepare()
         except BaseException:
@@ -150,6 +155,7 @@ class Store:
                     actor=actor,
                     note=note,
                     key_id=self._sealer.key_id,
+                    retention=self._retention,
                 )
                 if not self._database.is_sqlite:
                     connection.execute(select(func.pg_notify(CHANNEL, str(number))))
@@ -159,7 +165,8 @@ class Store:
     def changes_since(self, revision: int) -> Sequence[Change]:
         """The net effect of all revisions after this one, for a gateway that catches up.
 
-        Raises UnknownRevision when the store is not that far, as after it was restored from a copy.
+        Raises UnknownRevision when the store is not that far, as after it was restored from a copy, or is so
+        much further that the history begins later.
         """
         with self._database.reading() as connection:
             return history.since(connection, self._records, revision)
