@@ -119,9 +119,18 @@ def _serve_data(
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         sealer = Sealer.load(data, os.environ, places)
-        with Store.open(url or data, sealer=sealer, retention=_retention(settings)) as store:
+        retention = _retention(settings)
+        with Store.open(url or data, sealer=sealer, retention=retention, take_over=take_over) as store:
             gateway = LiveGateway(store, settings, folder=data, connect_to=connect_to)
-            admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            if store.read_only:
+                logger.warning("what is stored is served, and writes are refused: %s", store.read_only)
+            try:
+                admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            except OSError as error:
+                if not store.read_only:
+                    raise
+                admin = None
+                logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", data, error)
 
             def start() -> None:
                 with counting() as progress:

@@ -14,6 +14,10 @@ class StoreUnavailable(StoreError):  # noqa: N818  # A state of the database, na
     """
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process has the data folder."""
+
+
 class StaleBase(StoreError):  # noqa: N818  # As above.
     """Another write came first: the store's revision is not the one that the write was made for."""
 
