@@ -7,6 +7,7 @@ fails is a 409, and without one the write is made anew on what came between.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toolway.admin.answers import Answer, Refusal, invalid, not_found
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 ATTEMPTS = 8
 """How often a write without a condition is made anew before it is given up."""
 TIMES = ("create_time", "update_time")
-_NOTHING_STORED = "nothing-stored"
+_OF_APISIX = ("forbidden-field", "unknown-reference", "duplicate-plugin")
+"""Reasons for which APISIX has words."""
 
 
 def put(kind: ResourceKind, context: Context, call: Call) -> Answer:
@@ -138,13 +140,18 @@ def change_of(
     """
     if not isinstance(made, dict):
         raise Refusal(400, "invalid configuration: expected an object")
-    value, unknown = restored(context.secret_places, kind.name, made, before.value if before else None)
+    value, found = restored(
+        context.secret_places,
+        kind.name,
+        made,
+        before.value if before else None,
+        lambda pointer, text: context.opened(kind.name, identifier, pointer, text),
+    )
     now = int(time.time())
     created = before.value.get("create_time") if before else None
     value |= {kind.id_field: kind.value_id(identifier), "create_time": created or now, "update_time": now}
     start = pointer_to(kind.name, identifier)
-    said = "*** stands for what is stored, which is nothing"
-    wrong = [Problem(_NOTHING_STORED, said, pointer=start + pointer) for pointer in unknown]
+    wrong = [replace(problem, pointer=start + problem.pointer) for problem in found]
     return Change(kind.name, identifier, value, tuple(kind.config.references(identifier, value))), wrong
 
 
@@ -157,7 +164,7 @@ def check_possible(context: Context, change: Change, wrong: Sequence[Problem]) -
     if not own:
         return
     problems = of_one(everything(context, [change], own), change.kind, change.id)
-    if len(problems) == 1 and problems[0].code != _NOTHING_STORED:
+    if len(problems) == 1 and problems[0].code in _OF_APISIX:
         raise Refusal(400, problems[0].message)
     raise invalid(problems)
 

@@ -12,6 +12,9 @@ from typing import Any
 MASK = "***"
 """What stands in place of a secret that is not shown."""
 
+SEALED = "$sealed://"
+"""What a secret begins with that is shown as it is sealed; behind it stands what the master key opens."""
+
 Value = dict[str, Any]
 """A JSON object."""
 

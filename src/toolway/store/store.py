@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import func, select, text
 
-from toolway.store import history, queries, rotating, writing
+from toolway.store import history, queries, rotating, verifying, writing
 from toolway.store.errors import StoreInUse, StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
-from toolway.store.model import Change, Difference, Key, Resource, Retention, Revision
+from toolway.store.model import SEALED, Change, Difference, Key, Resource, Retention, Revision
 from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
 from toolway.store.record import Records
 from toolway.store.sqlite import open_sqlite, read_sqlite
@@ -27,6 +27,7 @@ from toolway.store.tables import sealing_keys
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from toolway.problem import Problem
     from toolway.store.database import Database
     from toolway.store.sealing import Sealer
 
@@ -169,6 +170,20 @@ class Store:
         """
         for row in queries.stream(self._database, kind):
             yield self._resource(row, masked=masked)
+
+    def scan_sealed(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Ids and values as `scan` has them, with each secret as it is sealed, which `opened` opens again."""
+        for row in queries.stream(self._database, kind):
+            yield row.id, self._records.sealed(row)
+
+    def opened(self, kind: str, id: str, pointer: str, text: str) -> Any:  # noqa: A002
+        """The secret that `scan_sealed` gave as `text` for a place of a resource. Raises MasterKeyError."""
+        return self._sealer.opened(kind, id, pointer, text.removeprefix(SEALED))
+
+    def verify(self) -> Iterator[Problem]:
+        """Everything that cannot be read or does not fit together; see `verifying`."""
+        with self._database.reading() as connection:
+            yield from verifying.problems(connection, self._sealer)
 
     def referrers(self, kind: str, id: str) -> Sequence[Key]:  # noqa: A002
         """Kinds and ids of the resources whose values refer to this one, which need not exist."""
