@@ -67,6 +67,7 @@ def open_live(
         places,
         gateway.view,
         gateway.check,
+        opened=store.opened,
         writer=gateway,
         history=store,
         expires=expiry.note,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from toolway.compile.apis import add_api
 from toolway.compile.clashes import report_clashes
 from toolway.compile.compiled import Compiled
-from toolway.compile.consumers import add_consumers, add_global_rules
+from toolway.compile.consumers import add_consumers, add_global_rules, report_missing_consumers
 from toolway.compile.draft import Draft
 from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
@@ -71,6 +71,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
         add_app(draft, app, view, (logos or {}).get(app.id))
     add_consumers(draft)
     add_global_rules(draft)
+    report_missing_consumers(draft)
     report_clashes(draft)
     if draft.problems:
         raise ConfigurationError(

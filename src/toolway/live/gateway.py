@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from toolway import _engine
 from toolway.config import PluginSchemas
+from toolway.config.anonymous import warnings_of
 from toolway.config.kinds import KINDS
 from toolway.config.models import GatewayTls
+from toolway.config.source import pointer_to
 from toolway.live.affected import affected
 from toolway.live.compiling import Compiler, Setting
 from toolway.live.conflict import Conflict
@@ -137,6 +139,7 @@ class LiveGateway(Running):
                 except StaleBase:
                     continue
                 self._commit(tried, main_app, revision, made)
+                self._warn(made)
                 return revision
         raise Conflict(())
 
@@ -245,6 +248,16 @@ class LiveGateway(Running):
             self._compiler.forget_managers(State(self._store))
         _tell(tried.aside.problems)
 
+    def _warn(self, changes: Iterable[Change]) -> None:
+        """Tells what works otherwise than its writer may think."""
+        consumers = State(self._store)
+        for change in changes:
+            at = pointer_to(change.kind, change.id)
+            for warning in warnings_of(
+                change.value or {}, at, lambda name: consumers.get("consumers", name) is not None
+            ):
+                logger.warning("%s", warning)
+
     def _load(self, progress: Progress | None) -> None:
         revision = self._store.revision()
         aside = SetAside()
@@ -278,8 +291,10 @@ class LiveGateway(Running):
             return
         try:
             changes = self._store.changes_since(base)
-        except UnknownRevision:
-            logger.warning("the store is at an earlier revision than this gateway; everything is loaded anew")
+        except UnknownRevision as error:
+            logger.warning(
+                "what was written since revision %d cannot be told: %s; all is loaded", base, error
+            )
             self._load(None)
             return
         changed = _of_kinds(changes)

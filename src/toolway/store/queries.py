@@ -72,6 +72,12 @@ def latest(connection: Connection) -> int:
     return connection.scalar(_LATEST) or 0
 
 
+def kept(connection: Connection) -> tuple[int, int]:
+    """The first and the latest revision that the history has; 1 and 0 where there was no write."""
+    first, last = connection.execute(select(func.min(revisions.c.number), func.max(revisions.c.number))).one()
+    return first or 1, last or 0
+
+
 def one(connection: Connection, kind: str, identifier: str) -> AnyRow | None:
     """The row of a resource."""
     return connection.execute(_ONE, {"kind": kind, "id": identifier}).one_or_none()

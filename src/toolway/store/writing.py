@@ -15,13 +15,14 @@ from toolway.store.queries import latest
 from toolway.store.record import Records, facets, storable
 from toolway.store.tables import changes, links, metadata, resources, revisions, sealing_keys
 from toolway.store.tables import facets as facets_table
+from toolway.store.trimming import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Executable, Table
 
-    from toolway.store.model import Change
+    from toolway.store.model import Change, Retention
 
 _BATCH = 2000
 _INSERTS = {table.name: insert(table) for table in (changes, facets_table, links)}
@@ -36,8 +37,10 @@ def write(
     actor: str,
     note: str,
     key_id: str,
+    retention: Retention,
 ) -> int:
     """Writes the changes as the revision after `base`; of several changes of one resource the last counts.
+    Revisions that `retention` does not keep go.
 
     Raises StaleBase when another revision came first.
     """
@@ -55,6 +58,7 @@ def write(
     _apply(connection, number)
     for start in range(0, len(net), _BATCH):
         _describe(connection, net[start : start + _BATCH])
+    trim(connection, retention)
     if len(net) >= _BATCH and connection.dialect.name == "postgresql":
         # So many rows at once spoil the estimates, until the server looks for itself after minutes.
         connection.execute(text(f"ANALYZE {', '.join(table.name for table in metadata.sorted_tables)}"))

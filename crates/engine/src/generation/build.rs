@@ -79,12 +79,7 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        mut draft: Generation,
-        put: &'static str,
-        state: &'a Arc<State>,
-        built: &'a TlsTable,
-    ) -> Self {
+    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>, built: &'a TlsTable) -> Self {
         Self {
             groups: Joining::new(std::mem::take(&mut draft.groups)),
             tls: TlsTable::clone(&draft.tls),
@@ -271,20 +266,13 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Builds plugins. That of anonymous consumers is checked too, which all are known by now.
+    /// Builds plugins.
     fn chain(&mut self, configs: &snapshot::PluginConfigs, place: &Place, at: &str) -> Chain {
         let context = BuildContext { place, state: self.state, groups: &self.groups };
         let problems = &mut self.problems;
-        let chain = Chain::build(configs, &context, &mut |name, problem: Problem| {
+        Chain::build(configs, &context, &mut |name, problem: Problem| {
             problems.add(format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why);
-        });
-        for (plugin, name) in chain.anonymous_consumers() {
-            if !self.has(Kind::Consumers, name) {
-                let at = format!("{at}/plugins/{plugin}/anonymous_consumer");
-                self.problems.add(at, format!("there is no consumer {name:?}"));
-            }
-        }
-        chain
+        })
     }
 
     /// The place in the order of a new entry, or that of the entry which it replaces.
@@ -312,10 +300,6 @@ impl<'a> Builder<'a> {
     pub fn gone(&self, kind: Kind) -> HashSet<&str> {
         let removed = self.removed.iter().filter(|(of, id)| *of == kind && !self.has(kind, id));
         removed.map(|(_, id)| id.as_str()).collect()
-    }
-
-    pub fn rules(&self) -> impl Iterator<Item = (&str, &Chain)> {
-        self.rules.iter().map(|rule| (&*rule.id, &rule.chain))
     }
 
     fn finish(mut self) -> Result<Generation, Vec<(String, String)>> {

@@ -2,7 +2,6 @@
 
 use super::build::Builder;
 use super::{RouteEntry, Target};
-use crate::plugins::Chain;
 use crate::snapshot::{Delta, Kind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -47,29 +46,19 @@ impl Missed {
     /// Looks through everything that may need what was removed, but for the apps that were `put` in, whose tools were
     /// looked at.
     fn find(put: &HashSet<String>, builder: &Builder<'_>) -> Self {
-        let [upstreams, consumers, apps, routes] =
-            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Routes].map(|kind| builder.gone(kind));
+        let [upstreams, apps, routes] =
+            [Kind::Upstreams, Kind::Apps, Kind::Routes].map(|kind| builder.gone(kind));
         let mut missed = Self(HashMap::new());
-        let of_chain = |missed: &mut Self, chain: &Chain, who: &dyn Fn() -> String| {
-            for (_, name) in chain.anonymous_consumers().filter(|(_, name)| consumers.contains(name)) {
-                missed.add(Kind::Consumers, name, who());
-            }
-        };
-        if !(upstreams.is_empty() && consumers.is_empty() && apps.is_empty()) {
+        if !(upstreams.is_empty() && apps.is_empty()) {
             for route in builder.draft.routes.iter() {
-                let who = || named(route);
                 match &route.target {
                     Target::Upstream { upstream, .. } if upstreams.contains(&**upstream) => {
-                        missed.add(Kind::Upstreams, upstream, who());
+                        missed.add(Kind::Upstreams, upstream, named(route));
                     }
-                    Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, who()),
+                    Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, named(route)),
                     _ => {}
                 }
-                of_chain(&mut missed, &route.chain, &who);
             }
-        }
-        for (id, chain) in builder.rules() {
-            of_chain(&mut missed, chain, &|| format!("the global rule {id:?}"));
         }
         for app in builder.draft.apps.iter().filter(|app| !routes.is_empty() && !put.contains(app.id())) {
             let mut needed: Vec<&str> = app.routes().filter(|route| routes.contains(route)).collect();

@@ -115,11 +115,6 @@ impl Chain {
         Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
     }
 
-    /// The anonymous consumers that plugins of the chain name, each with the plugin's name.
-    pub fn anonymous_consumers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.anonymous_consumer()?)))
-    }
-
     fn has(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.entry.name == name)
     }

@@ -52,7 +52,7 @@ pub struct Config {
     store_in_ctx: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid token go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid token go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -143,10 +143,6 @@ impl Plugin for JwtAuth {
 
     fn credential_arguments(&self) -> &[String] {
         &self.query
-    }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
     }
 }
 

@@ -113,11 +113,6 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
-    /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
-    fn anonymous_consumer(&self) -> Option<&str> {
-        None
-    }
-
     /// Runs once when the exchange has ended, whatever happened, also after an early answer.
     fn finish(&self, record: &Record) {
         let _ = record;

@@ -81,10 +81,6 @@ impl Plugin for MultiAuth {
     fn credential_arguments(&self) -> &[String] {
         &self.arguments
     }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.plugins.iter().find_map(|plugin| plugin.anonymous_consumer())
-    }
 }
 
 impl MultiAuth {
@@ -198,10 +194,6 @@ mod tests {
             (json!([{"key-auth": {}}, {"cors": {}}]), "\"cors\" is no authentication plugin"),
             (json!([{"key-auth": {}}, {"multi-auth": {}}]), "\"multi-auth\" is no authentication plugin"),
             (json!([{"key-auth": {}}, {"basic-auth": {"realm": 7}}]), "basic-auth: realm: "),
-            (
-                json!([{"key-auth": {}}, {"basic-auth": {"anonymous_consumer": "nobody"}}]),
-                "there is no consumer \"nobody\"",
-            ),
         ] {
             let message = Bench::problem(json!({"multi-auth": {"auth_plugins": plugins}}));
             assert!(message.contains(why), "{message}");
