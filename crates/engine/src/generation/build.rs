@@ -8,6 +8,7 @@
 use super::consumers::Consumer;
 use super::references;
 use super::{Generation, RouteEntry, Rule};
+use crate::api::Api;
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Joining, Place, Problem};
@@ -141,6 +142,7 @@ impl<'a> Builder<'a> {
                 self.groups.leave(&Place::Consumer(consumer.username.clone()));
             }
             Kind::Apps => _ = draft.apps.remove(id)?,
+            Kind::Apis => _ = draft.apis.remove(id)?,
             Kind::Routes => {
                 let route = draft.routes.remove(id)?;
                 draft.router.remove(&route.hosts, &route.uris, route.turn);
@@ -166,6 +168,7 @@ impl<'a> Builder<'a> {
                 Kind::Upstreams => self.upstream(entry, &at),
                 Kind::Consumers => self.consumer(entry, &at),
                 Kind::Apps => self.app(entry, &at),
+                Kind::Apis => self.api(entry, &at),
                 Kind::Routes => self.route(entry, &at),
                 Kind::GlobalRules => self.rule(entry, &at),
                 Kind::Ssls => self.ssl(entry, &at),
@@ -217,6 +220,14 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn api(&mut self, entry: &RawValue, at: &str) {
+        let Some(api) = self.decoded::<snapshot::Api>(entry, at) else { return };
+        match Api::build(api) {
+            Ok(api) => _ = self.draft.apis.insert(Arc::new(api)),
+            Err((pointer, why)) => self.problems.add(format!("{at}{pointer}"), why),
+        }
+    }
+
     fn route(&mut self, entry: &RawValue, at: &str) {
         let Some(route) = self.decoded::<snapshot::Route>(entry, at) else { return };
         let before = self.problems.len();
@@ -264,6 +275,7 @@ impl<'a> Builder<'a> {
                 self.problems.add(at, format!("there is no consumer {name:?}"));
             }
         }
+        references::check_operations(&chain, at, self);
         chain
     }
 
@@ -281,6 +293,7 @@ impl<'a> Builder<'a> {
             Kind::Upstreams => self.draft.upstreams.contains(id),
             Kind::Consumers => self.draft.consumers.by_name(id).is_some(),
             Kind::Apps => self.draft.apps.contains(id),
+            Kind::Apis => self.draft.apis.contains(id),
             Kind::Routes => self.draft.routes.contains(id),
             Kind::GlobalRules => self.rules.iter().any(|rule| *rule.id == *id),
             Kind::Ssls => self.tls.contains(id),

@@ -22,6 +22,25 @@ pub fn check_target(target: &Target, at: &str, builder: &mut Builder<'_>) {
     }
 }
 
+/// The operations whose shapes plugins of the chain at `at` hold requests against.
+pub fn check_operations(chain: &Chain, at: &str, builder: &mut Builder<'_>) {
+    for (plugin, (api, operation)) in chain.checked_operations() {
+        let at = format!("{at}/plugins/{plugin}");
+        let Some(found) = builder.draft.apis.get(api) else {
+            if !builder.has(Kind::Apis, api) {
+                builder.problems.add(format!("{at}/api"), format!("there is no api {api:?}"));
+            }
+            continue;
+        };
+        if found.operation(operation).is_none() {
+            let near =
+                found.near(operation).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            let why = format!("the api {api:?} has no operation {operation:?}{near}");
+            builder.problems.add(format!("{at}/operation"), why);
+        }
+    }
+}
+
 /// The routes of new tools, and what others miss of what was removed.
 pub fn check(delta: &Delta<'_>, builder: &mut Builder<'_>) {
     let mut put = HashSet::new();
@@ -51,15 +70,18 @@ impl Missed {
             let removed = delta.remove.of(kind).iter().map(String::as_str);
             removed.filter(|id| !builder.has(kind, id)).collect()
         };
-        let [upstreams, consumers, apps, routes] =
-            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Routes].map(gone);
+        let [upstreams, consumers, apps, apis, routes] =
+            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Apis, Kind::Routes].map(gone);
         let mut missed = Self(HashMap::new());
         let of_chain = |missed: &mut Self, chain: &Chain, who: &dyn Fn() -> String| {
             for (_, name) in chain.anonymous_consumers().filter(|(_, name)| consumers.contains(name)) {
                 missed.add(Kind::Consumers, name, who());
             }
+            for (_, (api, _)) in chain.checked_operations().filter(|(_, (api, _))| apis.contains(api)) {
+                missed.add(Kind::Apis, api, who());
+            }
         };
-        if !(upstreams.is_empty() && consumers.is_empty() && apps.is_empty()) {
+        if !(upstreams.is_empty() && consumers.is_empty() && apps.is_empty() && apis.is_empty()) {
             for route in builder.draft.routes.iter() {
                 let who = || named(route);
                 match &route.target {

@@ -120,6 +120,11 @@ impl Chain {
         self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.anonymous_consumer()?)))
     }
 
+    /// The operations whose shapes plugins of the chain hold requests against, each with the plugin's name.
+    pub fn checked_operations(&self) -> impl Iterator<Item = (&'static str, (&str, &str))> {
+        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.checked_operation()?)))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.entry.name == name)
     }

@@ -16,6 +16,7 @@ mod key_auth;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod oas_validator;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
@@ -86,6 +87,8 @@ pub enum Phase {
     Access,
     /// Counts against quotas.
     Limit,
+    /// Looks at what the request holds. Quotas have counted by then, so that looking costs no more than they allow.
+    Validate,
     /// Changes what goes upstream.
     Rewrite,
     /// Only `finish` does anything: the plugin looks back at what has ended.
@@ -114,6 +117,11 @@ pub trait Plugin: Send + Sync {
 
     /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
     fn anonymous_consumer(&self) -> Option<&str> {
+        None
+    }
+
+    /// The operation whose shape requests are held against, by the id of its api and its own. There must be one.
+    fn checked_operation(&self) -> Option<(&str, &str)> {
         None
     }
 
@@ -192,6 +200,7 @@ pub static TABLE: &[Entry] = &[
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
+    entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
     #[cfg(test)]
