@@ -14,6 +14,8 @@ pub enum Kind {
     Framing(FramingError),
     Path(PathError),
     BadRequest,
+    InvalidRequest,
+    UnsupportedMediaType,
     Misdirected,
     CertificateRequired,
     RouteNotFound,
@@ -62,6 +64,8 @@ impl Kind {
             Kind::Framing(error) => error.code(),
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
+            Kind::InvalidRequest => "invalid_request",
+            Kind::UnsupportedMediaType => "unsupported_media_type",
             Kind::Misdirected => "misdirected_request",
             Kind::CertificateRequired => "client_certificate_required",
             Kind::RouteNotFound => "route_not_found",
@@ -89,9 +93,12 @@ impl Kind {
     pub fn status(self) -> StatusCode {
         match self {
             Kind::Framing(error) => error.status(),
-            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed | Kind::CertificateRequired => {
-                StatusCode::BAD_REQUEST
-            }
+            Kind::Path(_)
+            | Kind::BadRequest
+            | Kind::InvalidRequest
+            | Kind::ClientClosed
+            | Kind::CertificateRequired => StatusCode::BAD_REQUEST,
+            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -107,9 +114,12 @@ impl Kind {
         }
     }
 
-    const fn message(self) -> &'static str {
+    /// What is said of it to clients.
+    pub const fn message(self) -> &'static str {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
+            Kind::InvalidRequest => "The request is not as the API describes it",
+            Kind::UnsupportedMediaType => "The API does not take a body of this kind here",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
             Kind::CertificateRequired => "This path needs a connection with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",

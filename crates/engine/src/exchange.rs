@@ -153,11 +153,9 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
-            worker.report(&error);
-            let response = error.response();
-            exchange.record.error = Some(error.kind.code());
-            exchange.record.error_detail = Some(error.detail);
             is_own = true;
+            let response = error.response();
+            exchange.record.note(error);
             response
         }
     };

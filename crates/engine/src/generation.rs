@@ -17,6 +17,7 @@ pub use consumers::{Consumer, Consumers, Identity};
 pub use labels::values;
 pub use route::{RouteEntry, StaticAnswer, Target};
 
+use crate::api::Api;
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{Chain, Groups};
@@ -44,6 +45,8 @@ pub struct Generation {
     /// The plugins of all global rules, rule by rule.
     pub global: Chain,
     pub apps: Table<Arc<McpApp>>,
+    /// What requests to the operations of apis must be like.
+    pub apis: Table<Arc<Api>>,
     pub consumers: Consumers,
     pub tls: Arc<TlsTable>,
     pub upstreams: Table<Arc<Upstream>>,

@@ -120,5 +120,6 @@ def _document(draft: Draft, cores: int) -> dict[str, Any]:
         "consumers": draft.consumers,
         "global_rules": draft.global_rules,
         "apps": draft.apps,
+        **({"apis": draft.apis} if draft.apis else {}),
         **({"ssls": draft.ssls} if draft.ssls else {}),
     }

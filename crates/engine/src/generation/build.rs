@@ -8,6 +8,7 @@
 use super::consumers::Consumer;
 use super::references;
 use super::{Generation, RouteEntry, Rule};
+use crate::api::Api;
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Joining, Place, Problem};
@@ -151,6 +152,7 @@ impl<'a> Builder<'a> {
                 self.groups.leave(&Place::Consumer(consumer.username.clone()));
             }
             Kind::Apps => _ = draft.apps.remove(id)?,
+            Kind::Apis => _ = draft.apis.remove(id)?,
             Kind::Routes => {
                 let route = draft.routes.remove(id)?;
                 draft.router.remove(&route.hosts, &route.uris, route.turn);
@@ -176,6 +178,7 @@ impl<'a> Builder<'a> {
                 Kind::Upstreams => self.upstream(entry, &at),
                 Kind::Consumers => self.consumer(entry, &at),
                 Kind::Apps => self.app(entry, &at),
+                Kind::Apis => self.api(entry, &at),
                 Kind::Routes => self.route(entry, &at),
                 Kind::GlobalRules => self.rule(entry, &at),
                 Kind::Ssls => self.ssl(entry, &at),
@@ -227,6 +230,14 @@ impl<'a> Builder<'a> {
         }
     }
 
+    fn api(&mut self, entry: &RawValue, at: &str) {
+        let Some(api) = self.decoded::<snapshot::Api>(entry, at) else { return };
+        match Api::build(api) {
+            Ok(api) => _ = self.draft.apis.insert(Arc::new(api)),
+            Err((pointer, why)) => self.problems.add(format!("{at}{pointer}"), why),
+        }
+    }
+
     fn route(&mut self, entry: &RawValue, at: &str) {
         let Some(route) = self.decoded::<snapshot::Route>(entry, at) else { return };
         let before = self.problems.len();
@@ -270,9 +281,11 @@ impl<'a> Builder<'a> {
     fn chain(&mut self, configs: &snapshot::PluginConfigs, place: &Place, at: &str) -> Chain {
         let context = BuildContext { place, state: self.state, groups: &self.groups };
         let problems = &mut self.problems;
-        Chain::build(configs, &context, &mut |name, problem: Problem| {
+        let chain = Chain::build(configs, &context, &mut |name, problem: Problem| {
             problems.add(format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why);
-        })
+        });
+        references::check_operations(&chain, at, self);
+        chain
     }
 
     /// The place in the order of a new entry, or that of the entry which it replaces.
@@ -289,6 +302,7 @@ impl<'a> Builder<'a> {
             Kind::Upstreams => self.draft.upstreams.contains(id),
             Kind::Consumers => self.draft.consumers.by_name(id).is_some(),
             Kind::Apps => self.draft.apps.contains(id),
+            Kind::Apis => self.draft.apis.contains(id),
             Kind::Routes => self.draft.routes.contains(id),
             Kind::GlobalRules => self.rules.iter().any(|rule| *rule.id == *id),
             Kind::Ssls => self.tls.contains(id),

@@ -2,6 +2,7 @@
 
 use super::build::Builder;
 use super::{RouteEntry, Target};
+use crate::plugins::Chain;
 use crate::snapshot::{Delta, Kind};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,6 +19,25 @@ pub fn check_target(target: &Target, at: &str, builder: &mut Builder<'_>) {
     };
     if !builder.has(kind, id) {
         builder.problems.add(format!("{at}/target/{field}"), format!("there is no {word} {id:?}"));
+    }
+}
+
+/// The operations whose shapes plugins of the chain at `at` hold requests against.
+pub fn check_operations(chain: &Chain, at: &str, builder: &mut Builder<'_>) {
+    for (plugin, (api, operation)) in chain.checked_operations() {
+        let at = format!("{at}/plugins/{plugin}");
+        let Some(found) = builder.draft.apis.get(api) else {
+            if !builder.has(Kind::Apis, api) {
+                builder.problems.add(format!("{at}/api"), format!("there is no api {api:?}"));
+            }
+            continue;
+        };
+        if found.operation(operation).is_none() {
+            let near =
+                found.near(operation).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            let why = format!("the api {api:?} has no operation {operation:?}{near}");
+            builder.problems.add(format!("{at}/operation"), why);
+        }
     }
 }
 
@@ -46,10 +66,10 @@ impl Missed {
     /// Looks through everything that may need what was removed, but for the apps that were `put` in, whose tools were
     /// looked at.
     fn find(put: &HashSet<String>, builder: &Builder<'_>) -> Self {
-        let [upstreams, apps, routes] =
-            [Kind::Upstreams, Kind::Apps, Kind::Routes].map(|kind| builder.gone(kind));
+        let [upstreams, apps, apis, routes] =
+            [Kind::Upstreams, Kind::Apps, Kind::Apis, Kind::Routes].map(|kind| builder.gone(kind));
         let mut missed = Self(HashMap::new());
-        if !(upstreams.is_empty() && apps.is_empty()) {
+        if !(upstreams.is_empty() && apps.is_empty() && apis.is_empty()) {
             for route in builder.draft.routes.iter() {
                 match &route.target {
                     Target::Upstream { upstream, .. } if upstreams.contains(&**upstream) => {
@@ -57,6 +77,11 @@ impl Missed {
                     }
                     Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, named(route)),
                     _ => {}
+                }
+                for (_, (api, _)) in
+                    route.chain.checked_operations().filter(|(_, (api, _))| apis.contains(api))
+                {
+                    missed.add(Kind::Apis, api, named(route));
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! (legacy up to 2025-11-25, modern 2026-07-28), without sessions and without streams.
 //!
 //! The way of a `tools/call`: [`endpoint`] takes the message (`message`, `era`, `origin`), [`app`] finds the tool,
-//! `schema` (`metered`) checks its arguments, `request` makes the HTTP request by OpenAPI's rules, `call` runs it as an
+//! `schema` checks its arguments, `request` makes the HTTP request by OpenAPI's rules, `call` runs it as an
 //! exchange through the operation's route, `outcome` (`advice`, `content`, `cut`) makes the response a result. `listing`
 //! holds what is answered without an exchange.
 
@@ -16,7 +16,6 @@ mod era;
 mod escaping;
 mod listing;
 mod message;
-mod metered;
 mod origin;
 mod outcome;
 mod request;

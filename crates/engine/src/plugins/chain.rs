@@ -116,6 +116,11 @@ impl Chain {
         Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
     }
 
+    /// The operations whose shapes plugins of the chain hold requests against, each with the plugin's name.
+    pub fn checked_operations(&self) -> impl Iterator<Item = (&'static str, (&str, &str))> {
+        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.checked_operation()?)))
+    }
+
     fn has(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.entry.name == name)
     }

@@ -21,6 +21,7 @@ mod key_auth;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod oas_validator;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
@@ -96,6 +97,8 @@ pub enum Phase {
     Access,
     /// Counts against quotas.
     Limit,
+    /// Looks at what the request holds. Quotas have counted by then, so that looking costs no more than they allow.
+    Validate,
     /// Changes what goes upstream.
     Rewrite,
     /// Only `finish` does anything: the plugin looks back at what has ended.
@@ -120,6 +123,11 @@ pub trait Plugin: Send + Sync {
     /// passes on only these.
     fn credential_arguments(&self) -> &[String] {
         &[]
+    }
+
+    /// The operation whose shape requests are held against, by the id of its api and its own. There must be one.
+    fn checked_operation(&self) -> Option<(&str, &str)> {
+        None
     }
 
     /// Runs once when the exchange has ended, whatever happened, also after an early answer.
@@ -215,6 +223,7 @@ pub static TABLE: &[Entry] = &[
     entry::<acl::Acl>("acl", 2410, Phase::Access),
     entry::<consumer_restriction::ConsumerRestriction>("consumer-restriction", 2400, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
+    entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
     #[cfg(test)]

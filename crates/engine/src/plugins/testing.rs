@@ -53,6 +53,16 @@ impl Bench {
         Ok(Self::of(generation(&state, "route", plugins, &[carol])?, state, "route"))
     }
 
+    /// A worker whose generation has `api` too, as the snapshot has it.
+    pub fn with_api(api: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut snapshot = snapshot("route", plugins, &[]);
+        snapshot["apis"] = json!([api]);
+        let (_, generation) =
+            Generation::from_json(&snapshot.to_string(), &state).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(generation, state, "route")
+    }
+
     /// The same engine after a swap to a route with the id `route`.
     pub fn swapped(&self, route: &str, plugins: Value) -> Self {
         Self::on(self.worker.shared.state.clone(), route, plugins)
@@ -132,8 +142,13 @@ fn consumer(name: &str) -> Value {
 }
 
 fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
+    let built = Generation::from_json(&snapshot(route, plugins, more).to_string(), state);
+    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+}
+
+fn snapshot(route: &str, plugins: Value, more: &[Value]) -> Value {
     let consumers = [consumer("alice"), consumer("bob"), json!({"username": "guest"})];
-    let snapshot = json!({
+    json!({
         "version": 1,
         "gateway": {"listen": [], "workers": 1},
         "consumers": consumers.iter().chain(more).collect::<Vec<_>>(),
@@ -147,9 +162,7 @@ fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -
             "plugins": plugins,
             "target": {"static": {"status": 200}},
         }],
-    });
-    let built = Generation::from_json(&snapshot.to_string(), state);
-    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+    })
 }
 
 /// The SHA-256 of an API key, as snapshots have it.
