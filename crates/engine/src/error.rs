@@ -29,6 +29,7 @@ pub enum Kind {
     SendTimeout,
     ReadTimeout,
     ClientClosed,
+    OutboundFailed,
 }
 
 impl From<FramingError> for ProxyError {
@@ -76,6 +77,7 @@ impl Kind {
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
+            Kind::OutboundFailed => "outbound_failed",
         }
     }
 
@@ -93,7 +95,7 @@ impl Kind {
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::UriTooLong => StatusCode::URI_TOO_LONG,
-            Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::NoUpstreamNode | Kind::OutboundFailed => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable
             | Kind::UpstreamClosed
             | Kind::UpstreamProtocol
@@ -121,6 +123,7 @@ impl Kind {
             Kind::SendTimeout => "The upstream took too long to take the request",
             Kind::ReadTimeout => "The upstream took too long to answer",
             Kind::ClientClosed => "The request ended before it was complete",
+            Kind::OutboundFailed => "A server that decides about this request could not be asked",
         }
     }
 }
