@@ -3,7 +3,7 @@
 //! Fields, statuses and messages are Apache APISIX's, but tokens are not passed on to the upstream unless
 //! `hide_credentials` is set to false. The credential alone says how a token is verified (see [`token`]).
 
-mod token;
+pub mod token;
 
 pub use token::TokenKey;
 

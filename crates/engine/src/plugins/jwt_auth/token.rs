@@ -1,9 +1,9 @@
 //! Tokens: JSON Web Signatures in compact form (RFC 7515 section 7.1) with claims (RFC 7519), and what they are verified
 //! by. No request and no consumer is known here.
 //!
-//! The credential says which algorithm and key a token is verified by. Of a token's header only `alg` counts, which must
-//! be the credential's, and `crit`, which must not be there; `kid`, `jku`, `x5u`, `x5c` and `jwk` are the sender's word
-//! and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
+//! Whoever verifies says by which algorithms and keys. Of a token's header only `alg` counts, which must be one of them,
+//! `crit`, which must not be there, and where there are several keys `kid`, which names one; `jku`, `x5u`, `x5c` and `jwk`
+//! are the sender's word and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
 //! honest one are no tokens.
 
 use aws_lc_rs::hmac;
@@ -19,7 +19,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 const MAXIMUM_BYTES: usize = 16 * 1024;
-const MINIMUM_RSA_BITS: usize = 2048;
+pub const MINIMUM_RSA_BITS: usize = 2048;
 
 /// A credential as the snapshot has it.
 #[derive(Deserialize)]
@@ -57,13 +57,14 @@ pub enum Algorithm {
     EdDSA,
 }
 
-enum Means {
+/// How an algorithm verifies.
+pub enum Means {
     Secret(hmac::Algorithm),
     PublicKey(&'static dyn VerificationAlgorithm),
 }
 
 impl Algorithm {
-    fn means(self) -> Means {
+    pub fn means(self) -> Means {
         match self {
             Self::HS256 => Means::Secret(hmac::HMAC_SHA256),
             Self::HS384 => Means::Secret(hmac::HMAC_SHA384),
@@ -129,7 +130,7 @@ impl TokenKey {
         }
         match &self.verifier {
             Verifier::Secret(key) => hmac::verify(key, token.signed, &token.signature).is_ok(),
-            Verifier::PublicKey(key) => key.verify_sig(token.signed, &token.signature).is_ok(),
+            Verifier::PublicKey(key) => token.is_signed_by(key),
         }
     }
 }
@@ -161,7 +162,11 @@ fn public_key(
 pub struct Token<'a> {
     pub claims: Map<String, Value>,
     /// None where the header names another than those of [`Algorithm`].
-    algorithm: Option<Algorithm>,
+    pub algorithm: Option<Algorithm>,
+    /// The name of the key, in the sender's word.
+    pub kid: Option<String>,
+    /// What kind of token it is, in the sender's word.
+    pub typ: Option<String>,
     signed: &'a [u8],
     signature: Vec<u8>,
 }
@@ -171,6 +176,8 @@ pub struct Token<'a> {
 struct Header {
     alg: Value,
     crit: Option<Value>,
+    kid: Option<Value>,
+    typ: Option<Value>,
 }
 
 impl<'a> Token<'a> {
@@ -187,19 +194,34 @@ impl<'a> Token<'a> {
         let claims = decode(text.get(first + 1..second)?)?;
         let signature = decode(text.get(second + 1..)?)?;
         let Unique(header) = serde_json::from_slice(&header).ok()?;
-        let Header { alg, crit } = serde_json::from_value(header.into()).ok()?;
+        let Header { alg, crit, kid, typ } = serde_json::from_value(header.into()).ok()?;
         if crit.is_some() {
             // Nothing that a sender could call critical is understood here (RFC 7515 section 4.1.11).
             return None;
         }
         let Unique(claims) = serde_json::from_slice(&claims).ok()?;
         let algorithm = serde_json::from_value(alg).ok();
-        Some(Self { claims, algorithm, signed: text.get(..second)?, signature })
+        let (kid, typ) = (text_of(kid)?, text_of(typ)?);
+        Some(Self { claims, algorithm, kid, typ, signed: text.get(..second)?, signature })
+    }
+
+    /// Whether the holder of the private key has signed it. Which algorithm the key is for is the caller's to look at.
+    pub fn is_signed_by(&self, key: &ParsedPublicKey) -> bool {
+        key.verify_sig(self.signed, &self.signature).is_ok()
+    }
+}
+
+/// A member that must be a text where it is there. The outer none: it is something else.
+fn text_of(member: Option<Value>) -> Option<Option<String>> {
+    match member {
+        None => Some(None),
+        Some(Value::String(text)) => Some(Some(text)),
+        Some(_) => None,
     }
 }
 
 /// Base64url without padding and without stray bits (RFC 7515 section 2).
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()
 }
 
