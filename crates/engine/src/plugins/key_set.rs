@@ -6,12 +6,12 @@
 
 mod jwk;
 
-use super::jwt_auth::token::{Algorithm, Token};
+use super::Signatures;
+use super::jwt_auth::token::{Algorithm, Token, VerifyingKey};
 use crate::outbound::{Endpoint, Fault, Fresh, Question, Times};
 use crate::server::Worker;
 use ::http::HeaderMap;
 use ::http::header::CACHE_CONTROL;
-use aws_lc_rs::signature::ParsedPublicKey;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde::Deserialize;
@@ -37,7 +37,7 @@ pub struct KeySet {
 /// A key with what it verifies by each of its algorithms.
 pub struct PublicKey {
     kid: Option<Box<str>>,
-    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
+    verifiers: Vec<VerifyingKey>,
 }
 
 /// What a set says of a token.
@@ -77,13 +77,14 @@ impl KeySet {
             let (_, certificate) = X509Certificate::from_der(&certificate).ok()?;
             Some(certificate.public_key().raw.to_vec())
         };
-        let info = info.ok().or_else(of_certificate).ok_or("expected a public key or a certificate in PEM")?;
+        let info =
+            info.ok().or_else(of_certificate).ok_or("expected a public key or a certificate in PEM")?;
         Ok(Self { keys: vec![PublicKey { kid: None, verifiers: jwk::of_info(&info, algorithms)? }] })
     }
 
     /// Whether the holder of one of the keys has signed `token`. A token without `kid` is of the one key that fits its
     /// algorithm; where several do, it is of none.
-    pub fn verdict(&self, token: &Token<'_>) -> Signature {
+    pub fn verdict(&self, token: &Token<'_>, signatures: &Signatures) -> Signature {
         let Some(algorithm) = token.algorithm else { return Signature::Bad };
         let is_named = |key: &&PublicKey| match (&token.kid, &key.kid) {
             (Some(wanted), Some(kid)) => **wanted == **kid,
@@ -95,8 +96,8 @@ impl KeySet {
         match (fitting.next(), fitting.next()) {
             (None, _) => Signature::UnknownKey,
             (Some(_), Some(_)) if token.kid.is_none() => Signature::UnknownKey,
-            (Some(one), _) if token.is_signed_by(one) => Signature::Good,
-            (Some(_), Some(other)) if token.is_signed_by(other) => Signature::Good,
+            (Some(one), _) if signatures.verified(one, token) => Signature::Good,
+            (Some(_), Some(other)) if signatures.verified(other, token) => Signature::Good,
             (Some(_), _) => Signature::Bad,
         }
     }
@@ -109,8 +110,8 @@ impl PublicKey {
         Some(Self { kid, verifiers })
     }
 
-    fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
-        self.verifiers.iter().find(|(own, _)| *own == algorithm).map(|(_, key)| key)
+    fn verifier(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
+        self.verifiers.iter().find(|key| key.algorithm == algorithm)
     }
 }
 

@@ -13,9 +13,11 @@ mod groups;
 mod hmac_auth;
 mod jwt_auth;
 mod key_auth;
+mod key_set;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod openid_connect;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
@@ -30,6 +32,9 @@ pub use basic_auth::Passwords;
 pub use chain::Chain;
 pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
+pub use jwt_auth::Signatures;
+pub use key_set::KeySet;
+pub use openid_connect::{Discovery, Told};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};
@@ -112,6 +117,11 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
+    /// Headers by which this plugin tells the upstream what it found out, so that nobody else may send them.
+    fn own_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
     fn anonymous_consumer(&self) -> Option<&str> {
         None
@@ -186,6 +196,7 @@ pub static TABLE: &[Entry] = &[
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
     entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
+    entry::<openid_connect::OpenidConnect>("openid-connect", 2599, Phase::Authenticate),
     entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
     entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),

@@ -6,8 +6,9 @@
 //! are the sender's word and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
 //! honest one are no tokens.
 
-use aws_lc_rs::hmac;
+use super::Signatures;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
@@ -95,7 +96,35 @@ pub struct TokenKey {
 
 enum Verifier {
     Secret(Box<hmac::Key>),
-    PublicKey(ParsedPublicKey),
+    PublicKey(Box<VerifyingKey>),
+}
+
+/// A public key, and the one algorithm that it verifies by.
+pub struct VerifyingKey {
+    pub algorithm: Algorithm,
+    parsed: ParsedPublicKey,
+    /// Of both.
+    digest: [u8; 32],
+}
+
+impl VerifyingKey {
+    /// From a SubjectPublicKeyInfo, an RSAPublicKey, or a point; none where it does not fit the algorithm.
+    pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        let Means::PublicKey(means) = algorithm.means() else { return None };
+        let parsed = ParsedPublicKey::new(means, bytes).ok()?;
+        Some(Self { algorithm, parsed, digest: sha256([format!("{algorithm:?}.").as_bytes(), bytes]) })
+    }
+
+    /// Whether its holder has signed `token`, with its algorithm.
+    pub fn has_signed(&self, token: &Token<'_>) -> bool {
+        token.algorithm == Some(self.algorithm)
+            && self.parsed.verify_sig(token.signed, &token.signature).is_ok()
+    }
+
+    /// What tells a token from all others that are verified by this key and by other keys.
+    pub fn digest(&self, token: &Token<'_>) -> [u8; 32] {
+        sha256([&self.digest[..], token.signed, b".", &token.signature])
+    }
 }
 
 impl TokenKey {
@@ -112,9 +141,7 @@ impl TokenKey {
             (Means::Secret(_), ..) => {
                 return Err(format!("secret: {name:?} takes a secret and no public key"));
             }
-            (Means::PublicKey(algorithm), None, Some(key)) => {
-                Verifier::PublicKey(public_key(algorithm, key, name)?)
-            }
+            (Means::PublicKey(_), None, Some(key)) => Verifier::PublicKey(Box::new(public_key(key, name)?)),
             (Means::PublicKey(_), ..) => {
                 return Err(format!("public_key: {name:?} takes a public key and no secret"));
             }
@@ -124,22 +151,26 @@ impl TokenKey {
     }
 
     /// Whether `token` was signed by the holder, with the algorithm of this credential.
-    pub fn has_signed(&self, token: &Token<'_>) -> bool {
-        if token.algorithm != Some(self.algorithm) {
-            return false;
-        }
+    pub fn has_signed(&self, token: &Token<'_>, signatures: &Signatures) -> bool {
         match &self.verifier {
-            Verifier::Secret(key) => hmac::verify(key, token.signed, &token.signature).is_ok(),
-            Verifier::PublicKey(key) => token.is_signed_by(key),
+            Verifier::Secret(key) => {
+                token.algorithm == Some(self.algorithm)
+                    && hmac::verify(key, token.signed, &token.signature).is_ok()
+            }
+            Verifier::PublicKey(key) => signatures.verified(key, token),
         }
     }
 }
 
-fn public_key(
-    algorithm: &'static dyn VerificationAlgorithm,
-    text: &str,
-    name: Algorithm,
-) -> Result<ParsedPublicKey, String> {
+fn sha256<P: AsRef<[u8]>, const N: usize>(parts: [P; N]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    parts.iter().for_each(|part| context.update(part.as_ref()));
+    let mut found = [0; 32];
+    found.copy_from_slice(context.finish().as_ref());
+    found
+}
+
+fn public_key(text: &str, name: Algorithm) -> Result<VerifyingKey, String> {
     let unfit = || format!("public_key: this is no public key for {name:?}");
     let der = BASE64_STANDARD.decode(text).map_err(|_| unfit())?;
     let (rest, info) = SubjectPublicKeyInfo::from_der(&der).map_err(|_| unfit())?;
@@ -155,7 +186,7 @@ fn public_key(
     if !rest.is_empty() {
         return Err(unfit());
     }
-    ParsedPublicKey::new(algorithm, &der).map_err(|_| unfit())
+    VerifyingKey::new(name, &der).ok_or_else(unfit)
 }
 
 /// A token that is well formed. Nothing of it is true before it is verified.
@@ -203,11 +234,6 @@ impl<'a> Token<'a> {
         let algorithm = serde_json::from_value(alg).ok();
         let (kid, typ) = (text_of(kid)?, text_of(typ)?);
         Some(Self { claims, algorithm, kid, typ, signed: text.get(..second)?, signature })
-    }
-
-    /// Whether the holder of the private key has signed it. Which algorithm the key is for is the caller's to look at.
-    pub fn is_signed_by(&self, key: &ParsedPublicKey) -> bool {
-        key.verify_sig(self.signed, &self.signature).is_ok()
     }
 }
 

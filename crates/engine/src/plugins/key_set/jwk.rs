@@ -1,7 +1,6 @@
 //! One key of a set (RFC 7518 section 6, RFC 8037): from its members, or from a SubjectPublicKeyInfo, to what verifies.
 
-use crate::plugins::jwt_auth::token::{Algorithm, MINIMUM_RSA_BITS, Means, decode};
-use aws_lc_rs::signature::ParsedPublicKey;
+use crate::plugins::jwt_auth::token::{Algorithm, MINIMUM_RSA_BITS, VerifyingKey, decode};
 use serde_json::Value;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey as Parsed;
@@ -19,7 +18,7 @@ const RSA: [Algorithm; 6] = [
 /// Exponents have so many bits at least (SP 800-56B, section 6.2) and at most.
 const EXPONENT_BITS: std::ops::RangeInclusive<usize> = 17..=33;
 
-type Verifiers = Vec<(Algorithm, ParsedPublicKey)>;
+type Verifiers = Vec<VerifyingKey>;
 
 /// What the key verifies by; none where it is not for signatures, or not to be trusted.
 pub fn verifiers(key: &Value, wanted: &[Algorithm]) -> Option<Verifiers> {
@@ -54,7 +53,8 @@ pub fn verifiers(key: &Value, wanted: &[Algorithm]) -> Option<Verifiers> {
 
 /// What a SubjectPublicKeyInfo verifies by.
 pub fn of_info(der: &[u8], wanted: &[Algorithm]) -> Result<Verifiers, String> {
-    let unfit = || "expected a public key of RSA, of the curves P-256, P-384 or P-521, or of Ed25519".to_owned();
+    let unfit =
+        || "expected a public key of RSA, of the curves P-256, P-384 or P-521, or of Ed25519".to_owned();
     let (_, info) = SubjectPublicKeyInfo::from_der(der).map_err(|_| unfit())?;
     let of_type: &[Algorithm] = match info.parsed().map_err(|_| unfit())? {
         Parsed::RSA(key) if key.key_size() < MINIMUM_RSA_BITS => {
@@ -76,11 +76,7 @@ pub fn of_info(der: &[u8], wanted: &[Algorithm]) -> Result<Verifiers, String> {
 }
 
 fn parsed<'a>(bytes: &[u8], algorithms: impl Iterator<Item = &'a Algorithm>) -> Verifiers {
-    let parse = |algorithm: &Algorithm| match algorithm.means() {
-        Means::PublicKey(means) => Some((*algorithm, ParsedPublicKey::new(means, bytes).ok()?)),
-        Means::Secret(_) => None,
-    };
-    algorithms.filter_map(parse).collect()
+    algorithms.filter_map(|algorithm| VerifyingKey::new(*algorithm, bytes)).collect()
 }
 
 /// A point that is not compressed (SEC 1, section 2.3.3).
