@@ -1,9 +1,10 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, and which passwords were right. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, and what identity providers told. Pools live with their worker.
 
 use crate::observe::Metrics;
-use crate::plugins::Passwords;
+use crate::outbound::{Fetched, Fetches, Registry};
 use crate::plugins::counters::Counters;
+use crate::plugins::{Discovery, KeySet, Passwords, Told};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
 
@@ -13,6 +14,9 @@ pub struct State {
     pub counters: Counters,
     pub metrics: Metrics,
     pub passwords: Passwords,
+    pub discoveries: Registry<Fetched<Discovery>>,
+    pub key_sets: Registry<Fetched<KeySet>>,
+    pub introspections: Registry<Fetches<Told>>,
     pub tickets: Tickets,
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,

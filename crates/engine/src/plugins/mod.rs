@@ -18,10 +18,12 @@ mod hmac_auth;
 mod ip_restriction;
 mod jwt_auth;
 mod key_auth;
+mod key_set;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
 mod oas_validator;
+mod openid_connect;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
@@ -41,6 +43,8 @@ pub use chain::Chain;
 pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
 pub use jwt_auth::Signatures;
+pub use key_set::KeySet;
+pub use openid_connect::{Discovery, Told};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};
@@ -130,6 +134,11 @@ pub trait Plugin: Send + Sync {
         None
     }
 
+    /// Headers by which this plugin tells the upstream what it found out, so that nobody else may send them.
+    fn own_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// Runs once when the exchange has ended, whatever happened, also after an early answer.
     fn finish(&self, record: &Record) {
         let _ = record;
@@ -214,6 +223,7 @@ pub static TABLE: &[Entry] = &[
         .also_of_consumers(),
     entry::<uri_blocker::UriBlocker>("uri-blocker", 2900, Phase::Receive).also_of_consumers(),
     entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
+    entry::<openid_connect::OpenidConnect>("openid-connect", 2599, Phase::Authenticate),
     entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
     entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
