@@ -19,6 +19,7 @@ pub mod observe;
 mod patience;
 pub mod plugins;
 pub mod predicate;
+pub mod roles;
 pub mod router;
 pub mod server;
 pub mod snapshot;
@@ -26,6 +27,7 @@ pub mod state;
 pub mod table;
 pub mod tls;
 pub mod upstream;
+pub mod usage;
 pub mod variable;
 
 mod engine;

@@ -10,17 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from toolway.apps import actions_check, curate, functions, manifest
+from toolway.apps import actions_check, curate, functions, manifest, variants
 from toolway.apps.model import AppView, SelectedOperation
-from toolway.compile.apis import path_of, plugins_of, tool_of
+from toolway.compile.apis import path_of, plugins_of, roles_of, tool_of
 from toolway.config.models.base import split_address
+from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from toolway.compile.draft import Draft
     from toolway.config.models import Api, App
-    from toolway.openapi.model import Document
+    from toolway.openapi.model import Document, Operation
 
 _CREDENTIAL_HEADERS = {
     "key-auth": "apikey",
@@ -80,12 +81,10 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
     apis = {api.id: api for api in draft.configuration.apis if api.id in documents}
     available = {name: [operation.id for operation in documents[name].operations] for name in apis}
     for unmatched in curate.unmatched(app.operations, available):
-        message = f'"{unmatched.pattern}" matches no operation of any api'
-        quoted = [f'"{name}"' for name in unmatched.near]
-        hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
-        draft.problem(
-            "unmatched-selection", message, f"{app.pointer}/operations/{unmatched.index}", hint=hint
-        )
+        _tell_unmatched(draft, unmatched, f"{app.pointer}/operations/{unmatched.index}")
+    for unmatched in curate.unmatched(list(app.roles), available):
+        at = f"{app.pointer}/roles{pointer_to(unmatched.pattern)}"
+        _tell_unmatched(draft, unmatched, at, at_key=True)
     by_id = {(name, operation.id): operation for name in apis for operation in documents[name].operations}
     return tuple(
         SelectedOperation(
@@ -95,10 +94,29 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
             route_id=f"{name}:{identifier}",
             path=path_of(apis[name], by_id[name, identifier]),
             tool=tool_of(apis[name], by_id[name, identifier]),
+            roles=_rules(app, apis[name], by_id[name, identifier]),
             credential_headers=_credential_headers(apis[name], documents[name], identifier),
         )
         for name, identifier in curate.select(app.operations, available)
     )
+
+
+def _tell_unmatched(draft: Draft, unmatched: curate.Unmatched, at: str, *, at_key: bool = False) -> None:
+    message = f'"{unmatched.pattern}" matches no operation of any api'
+    quoted = [f'"{name}"' for name in unmatched.near]
+    hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
+    draft.problem("unmatched-selection", message, at, hint=hint, at_key=at_key)
+
+
+def _rules(app: App, api: Api, operation: Operation) -> tuple[tuple[str, ...], ...]:
+    """The rules that hold for an operation as a tool: the api's, and the app's own by its last pattern."""
+    own = [
+        tuple(roles)
+        for pattern, roles in app.roles.items()
+        if curate.select([pattern], {api.id: [operation.id]})
+    ]
+    rules = (roles_of(api, operation), own[-1] if own else None)
+    return tuple(dict.fromkeys(rule for rule in rules if rule is not None))
 
 
 def _credential_headers(api: Api, document: Document, identifier: str) -> tuple[str, ...]:
@@ -122,6 +140,10 @@ def _report(draft: Draft, app: App, view: AppView) -> None:
     if not view.operations:
         message = f'the app "{app.id}" selects no operation'
         draft.warn("app-without-operations", message, f"{app.pointer}/operations")
+    if variants.is_cut(view):
+        message = f"the roles of the app's callers make more than {variants.MOST} different documents"
+        hint = "documents may show a caller less than it may call; ask for fewer roles, or make several apps"
+        draft.warn("app-many-roles", message, app.pointer, hint=hint)
     source = draft.configuration.source
     sources = (manifest.problems, actions_check.actions_problems, functions.function_problems)
     for problem in (problem for problems in sources for problem in problems(view)):

@@ -122,7 +122,8 @@ fn strip_nominated(headers: &mut HeaderMap) {
     }
 }
 
-fn may_not_be_nominated(token: &str) -> bool {
+/// Whether only the gateway may set or remove the header: it is part of the message itself, or says who sent it.
+pub fn may_not_be_nominated(token: &str) -> bool {
     let mut protected = NEVER_NOMINATED.iter().chain(&IDENTITY).chain(&FORWARDED);
     protected.any(|name| name.as_str().eq_ignore_ascii_case(token))
 }
@@ -145,7 +146,7 @@ pub fn strip_claims(headers: &mut HeaderMap) {
 
 /// Removes `names`, and those that differ from one of them only by `_` for `-`: CGI, and WSGI after it, cannot tell them
 /// apart.
-pub(super) fn strip_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
+pub fn strip_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
     let is_meant = |name: &HeaderName| {
         let name = name.as_str();
         names.iter().any(|own| is_alike(name, own.as_str()))

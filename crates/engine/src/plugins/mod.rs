@@ -112,6 +112,11 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
+    /// Headers in which this plugin alone tells the upstream of the caller. A client's own are taken off.
+    fn told_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
     fn anonymous_consumer(&self) -> Option<&str> {
         None

@@ -29,6 +29,7 @@ pub struct MultiAuth {
     plugins: Vec<Arc<dyn Plugin>>,
     headers: Vec<HeaderName>,
     arguments: Vec<String>,
+    told: Vec<HeaderName>,
 }
 
 impl Build for MultiAuth {
@@ -51,7 +52,8 @@ impl Build for MultiAuth {
         }
         let headers = plugins.iter().flat_map(|plugin| plugin.credential_headers()).cloned().collect();
         let arguments = plugins.iter().flat_map(|plugin| plugin.credential_arguments()).cloned().collect();
-        Ok(Self { plugins, headers, arguments })
+        let told = plugins.iter().flat_map(|plugin| plugin.told_headers()).cloned().collect();
+        Ok(Self { plugins, headers, arguments, told })
     }
 }
 
@@ -80,6 +82,10 @@ impl Plugin for MultiAuth {
 
     fn credential_arguments(&self) -> &[String] {
         &self.arguments
+    }
+
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
     }
 
     fn anonymous_consumer(&self) -> Option<&str> {

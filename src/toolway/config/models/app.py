@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from toolway.config.models.base import Host, Identifier, Model, Resource, refuse
+from toolway.config.models.base import Host, Identifier, Model, Resource, Roles, refuse
 
 
 def _base_url(value: str) -> str:
@@ -73,6 +73,8 @@ class App(Resource):
     version: str | None = None
     operations: list[Annotated[str, StringConstraints(min_length=1)]]
     """`api:glob` selects, `!api:glob` removes, in this order. What is not selected is not shown."""
+    roles: dict[Annotated[str, StringConstraints(min_length=1)], Roles] = Field(default_factory=dict)
+    """By pattern, `api:glob`: the roles of which a caller of the app's tools needs one. Later patterns win."""
     allowed_origins: list[str] = Field(default_factory=list)
     """Origins of browsers that may use the MCP endpoint, besides the app's own and the known clients'."""
     max_result_characters: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000

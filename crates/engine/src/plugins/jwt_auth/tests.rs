@@ -1,5 +1,7 @@
 //! What callers present and what becomes of it: by whom a token is taken, and who tries in vain.
 
+mod claims;
+
 use crate::exchange::Exchange;
 use crate::http::Response;
 use crate::plugins::testing::{Bench, body, get, username};
