@@ -61,7 +61,7 @@ class Engine:
         Raises KeyError for an unknown app, PermissionError with the refusal where the caller is refused.
         """
     def last_use(self, username: str, credential: str) -> int | None:
-        """When a credential was last used, in seconds since 1970, to the minute; none: never since the start."""
+        """When a credential was last used, in seconds since 1970, to the minute; none: not yet."""
 
 def check(snapshot: str) -> None:
     """Builds `snapshot` and drops it. Raises EngineError."""

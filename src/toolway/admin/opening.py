@@ -69,6 +69,7 @@ def open_live(
         gateway.check,
         writer=gateway,
         history=store,
+        last_use=gateway.last_use,
         expires=expiry.note,
     )
     return OpenAdmin(AdminServer(context, settings, keys, version=version), made, expiry)
@@ -91,6 +92,7 @@ def open_file(
         SecretPlaces(gateway.plugin_schemas),
         gateway.view,
         records.check,
+        last_use=gateway.last_use,
         read_only=READ_ONLY.format(file=file),
     )
     return OpenAdmin(AdminServer(context, settings, keys, version=version), made)

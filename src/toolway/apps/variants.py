@@ -10,8 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolway.apps.names import tool_names
+from toolway.problem import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from toolway.apps.model import AppView
 
 Rule = tuple[str, ...]
@@ -23,6 +26,15 @@ MOST = 32
 def asks_for_roles(view: AppView) -> bool:
     """Whether not every caller is shown everything."""
     return any(selected.roles for selected in view.operations)
+
+
+def shown_to(view: AppView, roles: Collection[str] | None) -> frozenset[str]:
+    """The names of the tools that a caller with these roles may call; none: of all tools."""
+    return frozenset(
+        name
+        for selected, name in zip(view.operations, tool_names(view), strict=True)
+        if roles is None or all(set(rule) & set(roles) for rule in selected.roles)
+    )
 
 
 def variants(view: AppView) -> list[frozenset[str]]:
@@ -39,9 +51,20 @@ def variants(view: AppView) -> list[frozenset[str]]:
     return sorted(found, key=lambda names: (-len(names), sorted(names)))
 
 
-def is_cut(view: AppView) -> bool:
+def variant_problems(view: AppView) -> list[Problem]:
     """Whether there are more variants than are made."""
-    return len(_satisfiable(view)) >= MOST
+    if len(_satisfiable(view)) < MOST:
+        return []
+    return [
+        Problem(
+            "actions-many-variants",
+            f"the app's callers can have more than {MOST - 1} different sets of operations, so the document "
+            "may show some less than they may call",
+            pointer="/operations",
+            hint="ask for fewer roles, or make several apps",
+            kind="warning",
+        )
+    ]
 
 
 def _satisfiable(view: AppView) -> list[frozenset[Rule]]:

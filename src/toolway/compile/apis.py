@@ -1,8 +1,8 @@
 """Apis: each operation of a document becomes a route `<api id>:<operation id>`.
 
 The route's uri is the api's prefix and the operation's path; the upstream gets the base path of the
-document's server instead of the prefix. Plugins, roles and tool settings come from the patterns under `operations`
-that match.
+document's server instead of the prefix. Plugins, roles and tool settings come from the patterns under
+`operations` that match.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def tool_of(api: Api, operation: Operation) -> ToolSettings:
 
 
 def roles_of(api: Api, operation: Operation) -> tuple[str, ...] | None:
-    """The roles of which a caller of `operation` needs one, by the last pattern that says any; none: any caller."""
+    """The roles of which a caller needs one, by the last pattern that says any; none: any caller."""
     said = [settings.roles for _, settings in _matching(api, operation) if settings.roles is not None]
     return tuple(said[-1]) if said else None
 

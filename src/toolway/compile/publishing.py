@@ -94,7 +94,9 @@ def _document(view: AppView, media_type: str, dump: Callable[[dict[str, Any]], s
     if not asks_for_roles(view):
         return _response(media_type, body=dump(actions.actions_document(view)))
     guarded = {
-        name: selected for selected, name in zip(view.operations, tool_names(view), strict=True) if selected.roles
+        name: selected
+        for selected, name in zip(view.operations, tool_names(view), strict=True)
+        if selected.roles
     }
     headers = {"content-type": media_type, "cache-control": "private"}
     credentials = [header.lower() for selected in guarded.values() for header in selected.credential_headers]

@@ -7,29 +7,22 @@ selected operations, fitted to what clients take.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from toolway.apps import actions_check, curate, functions, manifest, variants
 from toolway.apps.model import AppView, SelectedOperation
 from toolway.compile.apis import path_of, plugins_of, roles_of, tool_of
+from toolway.compile.callers import credential_headers
 from toolway.config.models.base import split_address
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toolway.compile.draft import Draft
     from toolway.config.models import Api, App
     from toolway.openapi.model import Document, Operation
-
-_CREDENTIAL_HEADERS = {
-    "key-auth": "apikey",
-    "jwt-auth": "Authorization",
-    "basic-auth": "Authorization",
-    "hmac-auth": "Authorization",
-}
-"""The plugins that take a credential in a header, each with the one where its settings name none."""
 
 
 def hosts_of(app: App) -> list[str]:
@@ -121,31 +114,20 @@ def _rules(app: App, api: Api, operation: Operation) -> tuple[tuple[str, ...], .
 
 def _credential_headers(api: Api, document: Document, identifier: str) -> tuple[str, ...]:
     operation = next(operation for operation in document.operations if operation.id == identifier)
-    plugins = plugins_of(api, operation).plugins
-    several = plugins.get("multi-auth", {}).get("auth_plugins")
-    choices = [entry for entry in several if isinstance(entry, dict)] if isinstance(several, list) else []
-    return tuple(dict.fromkeys(_headers_of([plugins, *choices])))
-
-
-def _headers_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for plugins in choices:
-        for name, usual in _CREDENTIAL_HEADERS.items():
-            settings = plugins.get(name)
-            if isinstance(settings, dict):
-                header = settings.get("header", usual)
-                yield header if isinstance(header, str) else usual
+    return credential_headers(plugins_of(api, operation).plugins)
 
 
 def _report(draft: Draft, app: App, view: AppView) -> None:
     if not view.operations:
         message = f'the app "{app.id}" selects no operation'
         draft.warn("app-without-operations", message, f"{app.pointer}/operations")
-    if variants.is_cut(view):
-        message = f"the roles of the app's callers make more than {variants.MOST} different documents"
-        hint = "documents may show a caller less than it may call; ask for fewer roles, or make several apps"
-        draft.warn("app-many-roles", message, app.pointer, hint=hint)
     source = draft.configuration.source
-    sources = (manifest.problems, actions_check.actions_problems, functions.function_problems)
+    sources = (
+        manifest.problems,
+        actions_check.actions_problems,
+        functions.function_problems,
+        variants.variant_problems,
+    )
     for problem in (problem for problems in sources for problem in problems(view)):
         pointer = app.pointer + problem.pointer
         place = source.place(pointer)
