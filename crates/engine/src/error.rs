@@ -15,6 +15,7 @@ pub enum Kind {
     Path(PathError),
     BadRequest,
     Misdirected,
+    CertificateRequired,
     RouteNotFound,
     CallerUnknown,
     RoleMissing,
@@ -64,6 +65,7 @@ impl Kind {
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
             Kind::Misdirected => "misdirected_request",
+            Kind::CertificateRequired => "client_certificate_required",
             Kind::RouteNotFound => "route_not_found",
             Kind::CallerUnknown => "caller_unknown",
             Kind::RoleMissing => "role_missing",
@@ -91,7 +93,9 @@ impl Kind {
     pub fn status(self) -> StatusCode {
         match self {
             Kind::Framing(error) => error.status(),
-            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
+            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed | Kind::CertificateRequired => {
+                StatusCode::BAD_REQUEST
+            }
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::CallerUnknown => StatusCode::UNAUTHORIZED,
@@ -113,6 +117,7 @@ impl Kind {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
+            Kind::CertificateRequired => "This path needs a connection with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::CallerUnknown => "Nobody knows who makes this call",
             Kind::RoleMissing => "This caller may not make this call",
@@ -156,11 +161,7 @@ impl ProxyError {
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
     pub fn response(&self) -> Response {
         let text = match self.kind {
-            Kind::Framing(_)
-            | Kind::Path(_)
-            | Kind::BadRequest
-            | Kind::CallerUnknown
-            | Kind::RoleMissing => {
+            Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest | Kind::CallerUnknown | Kind::RoleMissing => {
                 format!("{}: {}", self.kind.message(), self.detail)
             }
             kind => kind.message().to_owned(),

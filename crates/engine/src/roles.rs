@@ -47,7 +47,8 @@ pub fn names(roles: &[String]) -> Box<[Arc<str>]> {
 
 impl Caller<'_> {
     fn has(&self, role: &str) -> bool {
-        let of_consumer = || self.consumer.is_some_and(|consumer| consumer.roles.iter().any(|own| **own == *role));
+        let of_consumer =
+            || self.consumer.is_some_and(|consumer| consumer.roles.iter().any(|own| **own == *role));
         let of_token = || match self.claims.and_then(|claims| claim_at(claims, self.claim)) {
             Some(Value::Array(roles)) => roles.iter().any(|own| own.as_str() == Some(role)),
             Some(Value::String(roles)) => roles.split_ascii_whitespace().any(|own| own == role),
@@ -89,7 +90,9 @@ mod tests {
 
     #[test]
     fn a_claim_that_is_no_list_of_texts_gives_no_role() {
-        for claims in [json!({"roles": {"buyer": true}}), json!({"roles": [["buyer"], 1]}), json!({"roles": null})] {
+        for claims in
+            [json!({"roles": {"buyer": true}}), json!({"roles": [["buyer"], 1]}), json!({"roles": null})]
+        {
             assert!(!admits(&["buyer"], &claims, "roles"), "{claims}");
         }
         assert!(!admits(&["buyer"], &json!({"groups": ["buyer"]}), "roles"));
@@ -102,12 +105,17 @@ mod tests {
         assert!(admits(&["buyer"], &nested, "realm_access.roles"));
         assert!(!admits(&["buyer"], &nested, "realm_access.groups"));
         assert!(!admits(&["buyer"], &nested, "realm_access"));
-        assert!(admits(&["buyer"], &json!({"https://a.example/roles": ["buyer"]}), "https://a.example/roles"));
+        assert!(admits(
+            &["buyer"],
+            &json!({"https://a.example/roles": ["buyer"]}),
+            "https://a.example/roles"
+        ));
     }
 
     #[test]
     fn a_refusal_names_what_is_needed() {
-        let needed = |roles: &[&str]| Rule::new(&roles.iter().map(ToString::to_string).collect::<Vec<_>>()).needed();
+        let needed =
+            |roles: &[&str]| Rule::new(&roles.iter().map(ToString::to_string).collect::<Vec<_>>()).needed();
         assert_eq!(needed(&[]), "nobody may make this call");
         assert_eq!(needed(&["buyer"]), "it needs the role buyer");
         assert_eq!(needed(&["admin", "buyer"]), "it needs one of the roles admin, buyer");

@@ -4,8 +4,8 @@
 use super::app::McpApp;
 use super::call::{Caller, call};
 use super::era::{Era, check_legacy, check_modern, check_modern_notification, era, head};
-use super::showing::shown;
 use super::message::{Code, Fault, Message, Params, answer, decode, text};
+use super::showing::shown;
 use crate::error::{Kind, ProxyError};
 use crate::exchange::{Carrier, Exchange};
 use crate::http::{Body, Response};

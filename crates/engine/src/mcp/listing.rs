@@ -82,7 +82,13 @@ impl Listing {
 
     /// The result of `tools/list` from `cursor` on; none where the cursor is not one of ours. `shown` says of each tool
     /// whether this caller may see it; none: it may see all.
-    pub fn tools(&self, cursor: Option<&str>, era: Era, scope: &str, shown: Option<&[bool]>) -> Option<Vec<u8>> {
+    pub fn tools(
+        &self,
+        cursor: Option<&str>,
+        era: Era,
+        scope: &str,
+        shown: Option<&[bool]>,
+    ) -> Option<Vec<u8>> {
         let index = match cursor {
             None => 0,
             Some(cursor) => page_of(cursor)?,
@@ -108,7 +114,8 @@ impl Listing {
 
     /// A page of the tools that are shown, and whether another follows.
     fn page(&self, index: usize, shown: &[bool]) -> Option<(Cow<'_, [u8]>, bool)> {
-        let entries = self.entries.iter().zip(shown).filter_map(|(entry, shown)| shown.then_some(entry.as_slice()));
+        let entries =
+            self.entries.iter().zip(shown).filter_map(|(entry, shown)| shown.then_some(entry.as_slice()));
         let mut rest = entries.skip(index.checked_mul(PAGE)?).peekable();
         if index > 0 && rest.peek().is_none() {
             return None;
@@ -225,9 +232,15 @@ mod tests {
         };
         let first = page(None, &shown).unwrap();
         assert_eq!(first["cacheScope"], "private");
-        assert_eq!((first["tools"].as_array().unwrap().len(), &first["tools"][199]["name"]), (200, &json!("tool399")));
+        assert_eq!(
+            (first["tools"].as_array().unwrap().len(), &first["tools"][199]["name"]),
+            (200, &json!("tool399"))
+        );
         let second = page(first["nextCursor"].as_str(), &shown).unwrap();
-        assert_eq!((second["tools"].as_array().unwrap().len(), &second["tools"][24]["name"]), (25, &json!("tool449")));
+        assert_eq!(
+            (second["tools"].as_array().unwrap().len(), &second["tools"][24]["name"]),
+            (25, &json!("tool449"))
+        );
         assert_eq!(second["nextCursor"], json!(null));
         assert_eq!(page(None, &[false; 450]).unwrap()["tools"], json!([]));
         assert!(page(first["nextCursor"].as_str(), &[false; 450]).is_none());

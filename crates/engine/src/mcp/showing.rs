@@ -4,10 +4,10 @@
 //! here: who is not recognised sees what needs no role.
 
 use super::app::McpApp;
+use crate::error::ProxyError;
 use crate::exchange::Exchange;
 use crate::generation::{DocumentAnswer, Identity};
 use crate::http::Response;
-use crate::error::ProxyError;
 use crate::plugins::Phase;
 use crate::roles::{Caller, Rule};
 use ::http::StatusCode;
@@ -32,7 +32,8 @@ pub(super) async fn shown(exchange: &mut Exchange, app: &McpApp) -> Option<Vec<b
     let mut ways: Vec<([u8; 32], Option<Known>)> = Vec::new();
     let mut shown = Vec::with_capacity(app.tools.len());
     for tool in &app.tools {
-        let Some(route) = generation.routes.get(tool.route.as_bytes()).filter(|_| !tool.rules.is_empty()) else {
+        let Some(route) = generation.routes.get(tool.route.as_bytes()).filter(|_| !tool.rules.is_empty())
+        else {
             shown.push(tool.rules.is_empty());
             continue;
         };

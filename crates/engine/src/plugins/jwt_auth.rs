@@ -3,8 +3,10 @@
 //! Fields, statuses and messages are Apache APISIX's, but tokens are not passed on to the upstream unless
 //! `hide_credentials` is set to false. The credential alone says how a token is verified (see [`token`]).
 
+mod signatures;
 mod token;
 
+pub use signatures::Signatures;
 pub use token::TokenKey;
 
 use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
@@ -178,7 +180,8 @@ fn told_headers<'a>(
     token: &HeaderName,
 ) -> Result<Vec<HeaderName>, String> {
     let read = |name: &String| {
-        let header = name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
+        let header =
+            name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
         if is_of_connection(&header) || may_not_be_nominated(header.as_str()) || header == *token {
             return Err(format!("upstream_headers: {header} has another use, so it cannot tell a claim"));
         }
@@ -195,7 +198,9 @@ impl JwtAuth {
         let found = exchange.generation.consumers.find(Scheme::Token, key.as_bytes()).ok_or(WRONG_KEY)?;
         let Proof::Token(key) = found.proof() else { return Err(WRONG_KEY) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(f64::MAX, |now| now.as_secs_f64());
-        if !key.has_signed(&token) || !self.claims.hold(&token.claims, now, key.leeway) {
+        if !exchange.worker.signatures.verified(key, &token)
+            || !self.claims.hold(&token.claims, now, key.leeway)
+        {
             return Err(UNVERIFIED);
         }
         let identity = found.identity();
