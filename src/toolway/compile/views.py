@@ -74,10 +74,14 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
     apis = {api.id: api for api in draft.configuration.apis if api.id in documents}
     available = {name: [operation.id for operation in documents[name].operations] for name in apis}
     for unmatched in curate.unmatched(app.operations, available):
-        _tell_unmatched(draft, unmatched, f"{app.pointer}/operations/{unmatched.index}")
-    for unmatched in curate.unmatched(list(app.roles), available):
+        _tell_unmatched(
+            draft, unmatched, f"{app.pointer}/operations/{unmatched.index}", "operation of any api"
+        )
+    selected = curate.select(app.operations, available)
+    shown = {api: [operation for name, operation in selected if name == api] for api in available}
+    for unmatched in curate.unmatched(list(app.roles), shown):
         at = f"{app.pointer}/roles{pointer_to(unmatched.pattern)}"
-        _tell_unmatched(draft, unmatched, at, at_key=True)
+        _tell_unmatched(draft, unmatched, at, "operation that the app selects", at_key=True)
     by_id = {(name, operation.id): operation for name in apis for operation in documents[name].operations}
     return tuple(
         SelectedOperation(
@@ -90,12 +94,14 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
             roles=_rules(app, apis[name], by_id[name, identifier]),
             credential_headers=_credential_headers(apis[name], documents[name], identifier),
         )
-        for name, identifier in curate.select(app.operations, available)
+        for name, identifier in selected
     )
 
 
-def _tell_unmatched(draft: Draft, unmatched: curate.Unmatched, at: str, *, at_key: bool = False) -> None:
-    message = f'"{unmatched.pattern}" matches no operation of any api'
+def _tell_unmatched(
+    draft: Draft, unmatched: curate.Unmatched, at: str, what: str, *, at_key: bool = False
+) -> None:
+    message = f'"{unmatched.pattern}" matches no {what}'
     quoted = [f'"{name}"' for name in unmatched.near]
     hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
     draft.problem("unmatched-selection", message, at, hint=hint, at_key=at_key)

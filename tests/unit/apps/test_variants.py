@@ -63,7 +63,8 @@ def test_variants_are_bounded_and_too_many_are_told(count: int) -> None:
     made = shop(look=(), **{f"tool{nth}": ((f"role{nth}",),) for nth in range(count)})
     found = variants(made)
     assert len(found) == MOST == 32
-    assert (len(found[0]), found[-1]) == (count + 1, {"look"})
+    assert len(found[0]) == count + 1
+    assert found[-1] == {"look"}
     assert {frozenset({"look", f"tool{nth}"}) for nth in range(count)} <= set(found)
     assert [problem.code for problem in variant_problems(made)] == ["actions-many-variants"]
     assert variant_problems(shop(look=(), one=(("a",),))) == []
@@ -87,12 +88,10 @@ def test_a_document_of_open_operations_alone_asks_for_no_credential() -> None:
 
 def test_exports_show_a_role_what_it_may_call() -> None:
     made = shop(look=(), order=(("buyer",),))
-    for wanted, names in (
-        ("mcp-tools", lambda found: [each["name"] for each in found]),
-        ("openai-tools", lambda found: [each["name"] for each in found]),
-        ("openapi", lambda found: [path.strip("/") for path in found["paths"]]),
-    ):
-        assert names(exported(made, wanted)) == ["look", "order"]
-        assert names(exported(made, wanted, ["buyer"])) == ["look", "order"]
-        assert names(exported(made, wanted, [])) == ["look"]
+    for wanted in ("mcp-tools", "openai-tools"):
+        assert [tool["name"] for tool in exported(made, wanted)] == ["look", "order"]
+        assert [tool["name"] for tool in exported(made, wanted, ["buyer"])] == ["look", "order"]
+        assert [tool["name"] for tool in exported(made, wanted, [])] == ["look"]
+    assert set(exported(made, "openapi", ["buyer"])["paths"]) == {"/look", "/order"}
+    assert set(exported(made, "openapi", [])["paths"]) == {"/look"}
     assert exported(made, "manifest", []) == exported(made, "manifest")
