@@ -131,6 +131,8 @@ def test_statuses_of_the_error_header_are_those_of_the_engine() -> None:
         "GATEWAY_TIMEOUT": "504",
         "INTERNAL_SERVER_ERROR": "500",
         "MISDIRECTED_REQUEST": "421",
+        "UNAUTHORIZED": "401",
+        "FORBIDDEN": "403",
     }
     arms = re.findall(r"((?:Kind::\w+(?:\(_\))?[ |\n]*)+)=> \{?\s*StatusCode::(\w+)", mapping[0])
     statuses = {

@@ -299,6 +299,26 @@ impl Engine {
         })
     }
 
+    /// When the credential `id` of the consumer was last used, in seconds since 1970, to the minute; none: never since the
+    /// gateway was started, or there is no such credential.
+    pub fn last_use(&self, username: &str, id: &str) -> Option<u64> {
+        self.shared.generation.load().consumers.by_name(username)?.last_use(id)
+    }
+
+    /// The entries of `tools/list` that a caller with these headers is shown, asked for on the calling thread; none for an
+    /// app that is unknown or has no endpoint. The error within is the refusal.
+    pub fn tools(
+        &self,
+        app: &str,
+        headers: HeaderMap,
+    ) -> io::Result<Option<Result<Vec<serde_json::Value>, String>>> {
+        let generation = self.shared.generation.load_full();
+        let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
+        run_once(self.shared.clone(), |worker| async move {
+            mcp::list(&worker, &generation, app, headers, arrival).await
+        })
+    }
+
     fn life(&self) -> MutexGuard<'_, Life> {
         // The lock guards no invariant that a panic could break.
         self.life.lock().unwrap_or_else(PoisonError::into_inner)

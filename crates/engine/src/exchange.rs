@@ -2,18 +2,20 @@
 //! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
 
 use crate::error::{Kind, ProxyError};
-use crate::generation::{Consumer, Generation, Identity, RouteEntry, StaticAnswer, Target};
+use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
 use crate::http::forwarded::{self, Forwarded};
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
+use crate::roles::Rule;
 use crate::server::tls::{TlsSession, Unmet};
 use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use bytes::Bytes;
 use http_body::Body as _;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod caller;
 mod ending;
 mod grpc;
 mod inspection;
@@ -82,6 +85,8 @@ pub struct ToolCall {
     pub route: Arc<RouteEntry>,
     /// The tool's name, for the log.
     pub name: Arc<str>,
+    /// What the tool asks of its callers beside what the route does.
+    pub rules: Arc<[Rule]>,
     /// The exchange that carries the call, where one does.
     pub carrier: Option<Carrier>,
 }
@@ -128,6 +133,8 @@ pub struct Exchange {
     pub withheld_cookies: SmallVec<[Arc<str>; 1]>,
     /// The claims of the caller's token, where a plugin keeps them.
     pub claims: Option<Box<serde_json::Map<String, serde_json::Value>>>,
+    /// Whether the caller itself may have written the claims, so that they give it no role.
+    pub claims_are_own: bool,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary and Set-Cookie are added to what
     /// is there.
     pub response_headers: HeaderMap,
@@ -202,6 +209,7 @@ impl Exchange {
             withheld_query: String::new(),
             withheld_cookies: SmallVec::new(),
             claims: None,
+            claims_are_own: false,
             response_headers: HeaderMap::new(),
             record,
         }
@@ -216,6 +224,7 @@ impl Exchange {
         self.record.route.clone_from(&self.route);
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
+        self.strip_told(chains);
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
@@ -234,6 +243,7 @@ impl Exchange {
         let uncounted = carrier.map(|_| generation.global.without_limits_of(&generation.global));
         self.record.merged.clone_from(&merged);
         self.tell_identity();
+        self.check_roles(route.as_deref())?;
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
@@ -251,7 +261,11 @@ impl Exchange {
                 self.withhold_stray_keys(chains);
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
-            Target::Static(answer) => Ok(self.static_answer(answer)),
+            Target::Static(answer) => Ok(self.fixed_answer(answer.status, &answer.headers, &answer.body)),
+            Target::Document(document) => {
+                mcp::document(self, generation.apps.get(document.app.as_bytes()).ok_or_else(gone)?, document)
+                    .await
+            }
             Target::Mcp { app } => {
                 mcp::serve(self, generation.apps.get(app.as_bytes()).ok_or_else(gone)?).await
             }
@@ -343,25 +357,6 @@ impl Exchange {
         &self.record.host
     }
 
-    /// The caller, once known, is told to the upstream and the record.
-    fn tell_identity(&mut self) {
-        let Some(identity) = &self.identity else {
-            return;
-        };
-        self.record.consumer = Some(identity.consumer.clone());
-        let values = [
-            (headers::CONSUMER_USERNAME, Some(&identity.consumer.username)),
-            (headers::CREDENTIAL_IDENTIFIER, identity.credential.as_ref()),
-            (headers::CONSUMER_CUSTOM_ID, identity.consumer.custom_id.as_ref()),
-            (headers::CONSUMER_GROUP_ID, identity.consumer.group.as_ref()),
-        ];
-        for (name, value) in values {
-            if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-                self.request.headers.insert(name, value);
-            }
-        }
-    }
-
     /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
     /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
     pub fn set_response_headers(&mut self, response: &mut Response) {
@@ -378,11 +373,11 @@ impl Exchange {
         }
     }
 
-    fn static_answer(&self, answer: &StaticAnswer) -> Response {
-        let StaticAnswer { status, headers, body } = answer;
+    /// An answer that was there before the request, whose body a HEAD does not get.
+    pub fn fixed_answer(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Response {
         let head_only = self.request.method == Method::HEAD;
         let mut response = Response::new(if head_only { Body::Empty } else { Body::Bytes(body.clone()) });
-        *response.status_mut() = *status;
+        *response.status_mut() = status;
         response.headers_mut().clone_from(headers);
         if head_only {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

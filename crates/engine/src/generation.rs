@@ -15,7 +15,7 @@ mod tests;
 
 pub use consumers::{Consumer, Consumers, Identity};
 pub use labels::values;
-pub use route::{RouteEntry, StaticAnswer, Target};
+pub use route::{DocumentAnswer, RouteEntry, Target};
 
 use crate::api::Api;
 use crate::mcp::McpApp;
@@ -37,6 +37,8 @@ pub struct Generation {
     pub number: u64,
     pub limits: Limits,
     pub path: PathRules,
+    /// The claim of a token that has its bearer's roles.
+    pub roles_claim: Arc<str>,
     /// Peers that may speak for others.
     pub trusted: Networks,
     pub router: Router<Arc<RouteEntry>>,

@@ -21,6 +21,7 @@ pub mod outbound;
 mod patience;
 pub mod plugins;
 pub mod predicate;
+pub mod roles;
 pub mod router;
 pub mod server;
 pub mod snapshot;
@@ -28,6 +29,7 @@ pub mod state;
 pub mod table;
 pub mod tls;
 pub mod upstream;
+pub mod usage;
 pub mod variable;
 
 mod engine;

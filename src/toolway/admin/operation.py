@@ -93,6 +93,8 @@ class Context:
     writer: Writer | None = None
     """None: nothing can be written here."""
     history: History | None = None
+    last_use: Callable[[str, str], int | None] = lambda _username, _credential: None
+    """When a credential of a consumer was last used here, in seconds since 1970."""
     expires: Callable[[], None] = lambda: None
     """Told that something was written which expires."""
     read_only: str = ""

@@ -1,8 +1,8 @@
 """Apis: each operation of a document becomes a route `<api id>:<operation id>`.
 
 The route's uri is the api's prefix and the operation's path; the upstream gets the base path of the
-document's server instead of the prefix. Plugins and tool settings come from the patterns under `operations`
-that match.
+document's server instead of the prefix. Plugins, roles and tool settings come from the patterns under
+`operations` that match.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
     preflighted = {operation.path for operation in document.operations if operation.method == "OPTIONS"}
     for operation in document.operations:
         found = plugins_of(api, operation)
+        roles = roles_of(api, operation)
         methods = [operation.method]
         # A browser asks with OPTIONS first; where the operation has cors, its route answers that as well.
         if "cors" in found.plugins and operation.path not in preflighted:
@@ -63,6 +64,7 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "service": None,
             "api": api.id,
             "operation": operation.id,
+            **({} if roles is None else {"roles": list(roles)}),
             "plugins": plugins,
             "target": {"upstream": {"id": identifier, "strip_prefix": api.prefix, "add_prefix": add_prefix}},
         }
@@ -123,6 +125,12 @@ def tool_of(api: Api, operation: Operation) -> ToolSettings:
     for _, settings in _matching(api, operation):
         said |= settings.tool.model_dump(exclude_none=True)
     return ToolSettings(**said)
+
+
+def roles_of(api: Api, operation: Operation) -> tuple[str, ...] | None:
+    """The roles of which a caller needs one, by the last pattern that says any; none: any caller."""
+    said = [settings.roles for _, settings in _matching(api, operation) if settings.roles is not None]
+    return tuple(said[-1]) if said else None
 
 
 def _matching(api: Api, operation: Operation) -> Iterator[tuple[str, OperationSettings]]:

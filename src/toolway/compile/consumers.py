@@ -32,10 +32,16 @@ def add_consumers(draft: Draft) -> None:
             "username": consumer.username,
             "group": consumer.group_id,
             "labels": dict(sorted(consumer.labels.items())),
+            **_roles(consumer.roles, group.roles if group else []),
             "plugins": found.plugins,
             "credentials": [_credential(proof) for proof in consumer.proofs if not proof.is_disabled],
         }
         draft.add("consumers", entry, consumer.pointer, found.origins)
+
+
+def _roles(own: list[str], shared: list[str]) -> dict[str, list[str]]:
+    roles = sorted({*own, *shared})
+    return {"roles": roles} if roles else {}
 
 
 def _credential(proof: Proof) -> dict[str, object]:

@@ -2,7 +2,7 @@
 //! key with every request shall not hand it to upstreams that did not ask for it.
 
 use super::Exchange;
-use crate::plugins::{Chain, after_scheme};
+use crate::plugins::{Chain, Scheme, after_scheme};
 use ::http::HeaderName;
 use ::http::header::AUTHORIZATION;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -33,7 +33,7 @@ impl Exchange {
         self.request.headers.get_all(name).iter().any(|value| {
             let key = after_scheme(value.as_bytes(), "Bearer").unwrap_or(value.as_bytes());
             let digest = digest(&SHA256, key);
-            digest.as_ref().try_into().is_ok_and(|digest| self.generation.consumers.by_key(digest).is_some())
+            self.generation.consumers.find(Scheme::Key, digest.as_ref()).is_some()
         })
     }
 }

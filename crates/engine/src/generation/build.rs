@@ -108,6 +108,7 @@ impl<'a> Builder<'a> {
         });
         self.draft.limits = gateway.limits.clone();
         self.draft.path = gateway.path;
+        self.draft.roles_claim = gateway.roles_claim.as_str().into();
         if self.draft.dns != gateway.dns {
             self.draft.dns = gateway.dns.clone();
             self.draft.upkeep = self.draft.number;
@@ -211,7 +212,7 @@ impl<'a> Builder<'a> {
         let before = self.problems.len();
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
-        let consumer = Consumer::build(&consumer, chain, &mut problem);
+        let consumer = Consumer::build(&consumer, chain, &self.state.last_uses, &mut problem);
         if self.problems.len() == before {
             let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
             self.draft.consumers.insert(consumer, &mut problem);

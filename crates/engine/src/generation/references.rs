@@ -15,6 +15,7 @@ pub fn check_target(target: &Target, at: &str, builder: &mut Builder<'_>) {
     let (kind, id, field, word) = match target {
         Target::Upstream { upstream, .. } => (Kind::Upstreams, upstream, "upstream/id", "upstream"),
         Target::Mcp { app } => (Kind::Apps, app, "mcp/app", "app"),
+        Target::Document(document) => (Kind::Apps, &document.app, "document/app", "app"),
         Target::Static(_) => return,
     };
     if !builder.has(kind, id) {
@@ -76,6 +77,9 @@ impl Missed {
                         missed.add(Kind::Upstreams, upstream, named(route));
                     }
                     Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, named(route)),
+                    Target::Document(document) if apps.contains(&*document.app) => {
+                        missed.add(Kind::Apps, &document.app, named(route));
+                    }
                     _ => {}
                 }
                 for (_, (api, _)) in

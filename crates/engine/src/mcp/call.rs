@@ -104,6 +104,7 @@ async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Reque
         generation: caller.generation.clone(),
         route: route.clone(),
         name: tool.name.clone(),
+        rules: tool.rules.clone(),
         carrier: caller.carrier.clone(),
     };
     let arrival = Arrival { tool: Some(called), activity: None, ..caller.arrival.clone() };
@@ -235,7 +236,8 @@ mod tests {
         let (old, new) = (old.exchange(get("/")), old.swapped("route", json!({})).exchange(get("/")));
         let route = old.route.clone().unwrap();
         let generation = old.generation.clone();
-        let tool = Some(ToolCall { generation, route, name: "tool".into(), carrier: None });
+        let tool =
+            Some(ToolCall { generation, route, name: "tool".into(), rules: Arc::new([]), carrier: None });
         let arrival = Arrival { tool, ..new.arrival.clone() };
         let request = get("/").body(crate::http::Body::Empty).unwrap();
         let exchange = exchange::Exchange::for_test(&new.worker, request, arrival);

@@ -3,6 +3,8 @@
 //! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
 //! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
 
+mod made;
+
 use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
@@ -81,6 +83,9 @@ impl Build for KeyAuth {
 impl Plugin for KeyAuth {
     fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let proven = self.key(exchange).and_then(|key| {
+            if !made::may_be_key(&key) {
+                return Err(INVALID);
+            }
             let digest = digest(&SHA256, &key);
             let digest = digest.as_ref().try_into().map_err(|_| INVALID)?;
             exchange.generation.consumers.by_key(digest).ok_or(INVALID)

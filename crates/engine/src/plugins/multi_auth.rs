@@ -6,7 +6,6 @@ use super::{Build, BuildContext, Entry, Flow, Phase, Plugin, Waiting};
 use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::http::Response;
-use crate::http::headers::strip_alike;
 use ::http::header::WWW_AUTHENTICATE;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
@@ -30,6 +29,7 @@ pub struct MultiAuth {
     plugins: Vec<Arc<dyn Plugin>>,
     headers: Vec<HeaderName>,
     arguments: Vec<String>,
+    told: Vec<HeaderName>,
 }
 
 impl Build for MultiAuth {
@@ -52,16 +52,13 @@ impl Build for MultiAuth {
         }
         let headers = plugins.iter().flat_map(|plugin| plugin.credential_headers()).cloned().collect();
         let arguments = plugins.iter().flat_map(|plugin| plugin.credential_arguments()).cloned().collect();
-        Ok(Self { plugins, headers, arguments })
+        let told = plugins.iter().flat_map(|plugin| plugin.told_headers()).cloned().collect();
+        Ok(Self { plugins, headers, arguments, told })
     }
 }
 
 impl Plugin for MultiAuth {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
-        // The one that recognises the caller may come before the one whose headers these are.
-        for plugin in &self.plugins {
-            strip_alike(&mut exchange.request.headers, plugin.own_headers());
-        }
         let mut challenges = Vec::new();
         for (nth, plugin) in self.plugins.iter().enumerate() {
             let refused = match plugin.request(exchange) {
@@ -85,6 +82,10 @@ impl Plugin for MultiAuth {
 
     fn credential_arguments(&self) -> &[String] {
         &self.arguments
+    }
+
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
     }
 }
 

@@ -21,7 +21,7 @@ use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
-use crate::http::headers::{is_of_connection, strip_alike};
+use crate::http::headers::is_of_connection;
 use crate::outbound::Fault;
 use crate::server::Worker;
 use crate::variable::write_claim;
@@ -66,7 +66,7 @@ pub struct OpenidConnect {
     consumer_claim: Option<String>,
     claim_headers: Vec<(HeaderName, String)>,
     /// Headers that only this plugin may set.
-    own_headers: Vec<HeaderName>,
+    told: Vec<HeaderName>,
     tells_claims: bool,
     passes_token: Option<PassedIn>,
 }
@@ -138,13 +138,13 @@ impl Build for OpenidConnect {
             (true, false) => Some(PassedIn::AccessToken),
             (true, true) => Some(PassedIn::Authorization),
         };
-        let own_headers = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
+        let told = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
         Ok(Self {
             means,
             provider: Provider::build(&config, algorithms, context.state)?,
             rules: Rules::build(&config)?,
             challenge: Challenge::build(&config)?,
-            own_headers: own_headers.chain(claim_headers.iter().map(|(name, _)| name.clone())).collect(),
+            told: told.chain(claim_headers.iter().map(|(name, _)| name.clone())).collect(),
             claim_headers,
             consumer_claim: config.consumer_claim,
             tells_claims: config.set_userinfo_header,
@@ -155,7 +155,6 @@ impl Build for OpenidConnect {
 
 impl Plugin for OpenidConnect {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
-        strip_alike(&mut exchange.request.headers, &self.own_headers);
         let token = match presented_token(exchange) {
             Ok(token) => token,
             Err(refused) => return Flow::Respond(self.refuse(exchange, &refused)),
@@ -173,8 +172,8 @@ impl Plugin for OpenidConnect {
         &[AUTHORIZATION]
     }
 
-    fn own_headers(&self) -> &[HeaderName] {
-        &self.own_headers
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
     }
 }
 

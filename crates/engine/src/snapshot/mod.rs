@@ -28,7 +28,7 @@ pub use consumer::{Consumer, Credential};
 pub use decode::{decode, pointer_to};
 pub use delta::{Delta, Entries, Kind, Removals};
 pub use gateway::{Dns, DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
-pub use route::{Route, StaticResponse, Target};
+pub use route::{Document, Route, StaticResponse, Target, Variant};
 pub use ssl::{Certificate, ClientAuthentication, PrivateKey, Ssl, TlsProtocol};
 pub use upstream::{
     Balance, HashOn, Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition, UpstreamTls,

@@ -158,6 +158,8 @@ class GatewaySettings(Model):
     """`stdout`, a file that is appended to, or none."""
     trusted_addresses: list[Network] = Field(default_factory=list)
     """Proxies that are believed when they say for whom they speak."""
+    roles_claim: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "roles"
+    """The claim of callers' tokens that has their roles; dots lead to a claim within others."""
     limits: Limits = Limits()
     path: PathRules = PathRules()
 
@@ -166,6 +168,7 @@ class GatewaySettings(Model):
         found = {
             "trusted_addresses": list(self.trusted_addresses),
             "path": self.path.model_dump(exclude_defaults=True),
+            "roles_claim": self.roles_claim if self.roles_claim != "roles" else "",
         }
         return {name: value for name, value in found.items() if value}
 
