@@ -81,7 +81,7 @@ impl Engine {
                 return Err(BuildError { problems: vec![("/gateway/access_log".into(), why)] });
             }
         };
-        let upkeep = Upkeep::start(orders(&generation, false)).map_err(|error| {
+        let upkeep = Upkeep::start(orders(&generation, false), state.clone()).map_err(|error| {
             let why = format!("the thread that resolves names cannot be started: {error}");
             BuildError { problems: vec![(String::new(), why)] }
         })?;

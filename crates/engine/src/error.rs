@@ -30,6 +30,7 @@ pub enum Kind {
     SendTimeout,
     ReadTimeout,
     ClientClosed,
+    OutboundFailed,
 }
 
 impl From<FramingError> for ProxyError {
@@ -78,6 +79,7 @@ impl Kind {
             Kind::SendTimeout => "upstream_send_timeout",
             Kind::ReadTimeout => "upstream_read_timeout",
             Kind::ClientClosed => "client_closed",
+            Kind::OutboundFailed => "outbound_failed",
         }
     }
 
@@ -97,7 +99,7 @@ impl Kind {
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::UriTooLong => StatusCode::URI_TOO_LONG,
-            Kind::NoUpstreamNode => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::NoUpstreamNode | Kind::OutboundFailed => StatusCode::SERVICE_UNAVAILABLE,
             Kind::UpstreamUnreachable
             | Kind::UpstreamClosed
             | Kind::UpstreamProtocol
@@ -126,6 +128,7 @@ impl Kind {
             Kind::SendTimeout => "The upstream took too long to take the request",
             Kind::ReadTimeout => "The upstream took too long to answer",
             Kind::ClientClosed => "The request ended before it was complete",
+            Kind::OutboundFailed => "A server that decides about this request could not be asked",
         }
     }
 }

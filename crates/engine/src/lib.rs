@@ -16,6 +16,7 @@ pub mod graphql;
 pub mod http;
 pub mod mcp;
 pub mod observe;
+pub mod outbound;
 mod patience;
 pub mod plugins;
 pub mod predicate;

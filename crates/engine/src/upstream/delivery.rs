@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::http::Body;
 use crate::server::Worker;
 use crate::snapshot::{Scheme, UpstreamDefinition};
+use ::http::request;
 use ::http::response::Parts;
 use std::rc::Rc;
 use std::time::Duration;
@@ -107,27 +108,35 @@ pub async fn deliver(
     upload: &mut Option<Upload>,
 ) -> Result<Answer, ProxyError> {
     prepare::name_host(exchange, upstream, node);
-    let mut body = upload.take().unwrap_or_else(|| prepare::upload(exchange, upstream));
+    let body = upload.take().unwrap_or_else(|| prepare::upload(exchange, upstream));
+    bring(&exchange.worker, &exchange.request, upstream, node, outline, body).await.map_err(|failure| {
+        *upload = Some(*failure.upload);
+        failure.error
+    })
+}
+
+/// Sends `request` with `body` to `node`, over what `worker` has of connections.
+pub async fn bring(
+    worker: &Worker,
+    request: &request::Parts,
+    upstream: &Upstream,
+    node: &Node,
+    outline: &Outline,
+    mut body: Upload,
+) -> Result<Answer, Failure> {
     let mut repeats = 0;
     // Only connections later than this one are used; h2 counts them.
     let mut after = None;
     loop {
         body.rewind();
-        let way = match find(exchange, upstream, node, after).await {
+        let way = match find(worker, request, upstream, node, after).await {
             Ok(way) => way,
-            Err(error) => {
-                *upload = Some(body);
-                return Err(error);
-            }
+            Err(error) => return Err(Failure { error, upload: Box::new(body), again: false }),
         };
         after = Some(way.serial());
-        match way.send(exchange, upstream, node, outline, body).await {
-            Ok(answer) => return Ok(answer),
+        match way.send(request, upstream, node, outline, body).await {
             Err(failure) if failure.again && repeats < MOST_REPEATS => body = *failure.upload,
-            Err(failure) => {
-                *upload = Some(*failure.upload);
-                return Err(failure.error);
-            }
+            outcome => return outcome,
         }
         repeats += 1;
     }
@@ -143,13 +152,12 @@ impl Way {
 
     async fn send(
         self,
-        exchange: &Exchange,
+        request: &request::Parts,
         upstream: &Upstream,
         node: &Node,
         outline: &Outline,
         upload: Upload,
     ) -> Result<Answer, Failure> {
-        let request = &exchange.request;
         match self {
             Self::Http1(connection) => {
                 let head = h1::RequestHead::new(
@@ -176,18 +184,19 @@ impl Way {
 
 /// A way to `node`, in use before unless `after` says that such a one has failed.
 async fn find(
-    exchange: &Exchange,
+    worker: &Worker,
+    request: &request::Parts,
     upstream: &Upstream,
     node: &Node,
     after: Option<u64>,
 ) -> Result<Way, ProxyError> {
-    let pool = &exchange.worker.pool;
+    let pool = &worker.pool;
     let idle = || match after {
         None => pool.take(&node.pool_key, &upstream.keepalive),
         Some(_) => None,
     };
     // Only HTTP/1.1 can change its protocol on a connection (RFC 9113, section 8.6).
-    if upstream.protocol == Protocol::Http1 || prepare::upgrades(&exchange.request) {
+    if upstream.protocol == Protocol::Http1 || prepare::upgrades(request) {
         if let Some(connection) = idle() {
             return Ok(Way::Http1(connection));
         }
@@ -204,12 +213,12 @@ async fn find(
     {
         return Ok(Way::Http1(connection));
     }
-    within(upstream, node, open(exchange, upstream, node, &group, after.unwrap_or_default())).await
+    within(upstream, node, open(worker, upstream, node, &group, after.unwrap_or_default())).await
 }
 
 /// A new connection, unless somebody else's has room by the time it is this exchange's turn to open one.
 async fn open(
-    exchange: &Exchange,
+    worker: &Worker,
     upstream: &Upstream,
     node: &Node,
     group: &Group,
@@ -231,7 +240,7 @@ async fn open(
             let kind = if error.is_io() { Kind::UpstreamClosed } else { Kind::UpstreamProtocol };
             ProxyError::before_sending(kind, format!("{}: HTTP/2: {error}", node.label))
         })?;
-        return Ok(Way::Http2(exchange.worker.pool.multiplexed.add(group, begun, &upstream.keepalive)));
+        return Ok(Way::Http2(worker.pool.multiplexed.add(group, begun, &upstream.keepalive)));
     }
     if upstream.protocol == Protocol::Http2 {
         let detail = format!("{}: it does not agree to HTTP/2", node.label);

@@ -4,6 +4,7 @@
 //! them, [`delivery`] brings the request to one, and [`h1`] or [`h2`] speaks to it on a connection of the worker's
 //! ([`pool`]); every wait has an end. Beside the exchanges, [`upkeep`] resolves names and probes nodes.
 
+mod asking;
 mod attempts;
 mod balance;
 mod connect;
@@ -25,9 +26,10 @@ mod tunnel;
 mod upkeep;
 mod upload;
 
+pub use asking::ask;
 pub use attempts::NodeChoice;
 pub use health::Health;
-pub use node_state::UpstreamStates;
+pub use node_state::{UpstreamStates, shared};
 pub use pool::Pool;
 pub use resolve::{Names, name_servers};
 pub use roster::{Member, Roster};
@@ -38,6 +40,7 @@ pub use upkeep::{Orders, Upkeep};
 use crate::error::{CODE_HEADER, Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response, headers};
+use crate::server::Worker;
 use crate::snapshot::{
     ActiveChecks, CheckKind, Keepalive, PassHost, PassiveChecks, Timeouts, UpstreamDefinition,
 };
@@ -52,6 +55,7 @@ use delivery::{Answer, Protocol, deliver};
 use hyper::upgrade::OnUpgrade;
 use node_state::UpstreamState;
 use roster::Targets;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -194,7 +198,7 @@ pub async fn send(
         Answer::Http1(reply) if reply.parts.status == StatusCode::SWITCHING_PROTOCOLS => {
             switch(exchange, reply, upstream)
         }
-        answer => Ok(respond(exchange, answer, upstream)),
+        answer => Ok(respond(&exchange.worker, answer, upstream)),
     }
 }
 
@@ -216,12 +220,12 @@ fn switch(exchange: &mut Exchange, reply: h1::Reply, upstream: &Upstream) -> Res
     Ok(response)
 }
 
-fn respond(exchange: &Exchange, mut answer: Answer, upstream: &Upstream) -> Response {
+fn respond(worker: &Rc<Worker>, mut answer: Answer, upstream: &Upstream) -> Response {
     let (mut parts, ()) = ::http::Response::new(()).into_parts();
     std::mem::swap(&mut parts, answer.parts());
     headers::strip_hop_by_hop(&mut parts.headers);
     // Only the gateway tells of its errors.
     parts.headers.remove(CODE_HEADER);
     parts.version = ::http::Version::HTTP_11;
-    Response::from_parts(parts, answer.into_body(&exchange.worker, upstream))
+    Response::from_parts(parts, answer.into_body(worker, upstream))
 }

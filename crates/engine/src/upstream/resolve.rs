@@ -42,10 +42,11 @@ pub enum Target {
     Name(Arc<Name>, u16),
 }
 
-/// The names that any generation has.
+/// The names that anybody needs: nodes of generations, and servers that the gateway itself asks.
 #[derive(Default)]
 pub struct Names {
     by_text: Mutex<HashMap<Box<str>, Weak<Name>>>,
+    added: Notify,
 }
 
 /// A name and its present answer.
@@ -68,7 +69,21 @@ pub enum Answer {
 impl Names {
     fn of(&self, text: &str) -> Arc<Name> {
         let mut by_text = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
-        shared(&mut by_text, text, || Name { text: text.into(), answer: watch::Sender::default() })
+        shared(&mut by_text, text, || {
+            self.added.notify_one();
+            Name { text: text.into(), answer: watch::Sender::default() }
+        })
+    }
+
+    /// Those that somebody still needs.
+    pub fn living(&self) -> Vec<Arc<Name>> {
+        let by_text = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
+        by_text.values().filter_map(Weak::upgrade).collect()
+    }
+
+    /// Waits for a name that was not there before. One waits at a time.
+    pub async fn added(&self) {
+        self.added.notified().await;
     }
 }
 
@@ -200,7 +215,7 @@ pub fn name_servers(dns: &Dns) -> Result<Vec<NameServerConfig>, String> {
     dns.nameservers.iter().map(server).collect()
 }
 
-/// Keeps the answer for a name up to date as long as any generation has the name, and tells `changed` of each change.
+/// Keeps the answer for a name up to date as long as anybody needs the name, and tells `changed` of each change.
 pub async fn follow(name: Weak<Name>, resolver: Arc<TokioResolver>, changed: Arc<Notify>) {
     let mut pause = SHORTEST;
     loop {

@@ -7,10 +7,11 @@ use super::Upstream;
 use super::health::prober;
 use super::resolve::{self, Name};
 use crate::snapshot::Dns;
+use crate::state::State;
 use crate::table::Table;
 use hickory_resolver::TokioResolver;
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::{io, thread};
 use tokio::runtime;
 use tokio::sync::{Notify, watch};
@@ -31,10 +32,11 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    pub fn start(orders: Orders) -> io::Result<Self> {
+    /// Starts the thread, which also looks after the names of `state`.
+    pub fn start(orders: Orders, state: Arc<State>) -> io::Result<Self> {
         let (sender, orders) = watch::channel(orders);
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        thread::Builder::new().name("upkeep".into()).spawn(move || runtime.block_on(work(orders)))?;
+        thread::Builder::new().name("upkeep".into()).spawn(move || runtime.block_on(work(orders, state)))?;
         Ok(Self { orders: sender })
     }
 
@@ -57,22 +59,23 @@ impl Drop for Task {
 struct Following {
     dns: Dns,
     resolver: Arc<TokioResolver>,
-    tasks: HashMap<Box<str>, Task>,
+    tasks: HashMap<Box<str>, (Weak<Name>, Task)>,
     changed: Arc<Notify>,
 }
 
-async fn work(mut orders: watch::Receiver<Orders>) {
+async fn work(mut orders: watch::Receiver<Orders>, state: Arc<State>) {
     let changed = Arc::new(Notify::new());
     let mut following: Option<Following> = None;
     let mut probers: HashMap<String, watch::Sender<Arc<Upstream>>> = HashMap::new();
     loop {
         let current = orders.borrow_and_update().clone();
         let upstreams = &current.upstreams;
-        follow(&mut following, &current, &changed);
+        follow(&mut following, &state, &current.dns, &changed);
         probe(&mut probers, current.probing.then_some(upstreams));
         upstreams.iter().for_each(|upstream| upstream.refresh());
         loop {
             tokio::select! {
+                () = state.names.added() => follow(&mut following, &state, &current.dns, &changed),
                 () = changed.notified() => upstreams.iter().for_each(|upstream| upstream.refresh()),
                 ordered = orders.changed() => match ordered {
                     Ok(()) => break,
@@ -85,25 +88,25 @@ async fn work(mut orders: watch::Receiver<Orders>) {
 }
 
 /// Starts to follow the names that are new, and stops with those that are gone.
-fn follow(following: &mut Option<Following>, orders: &Orders, changed: &Arc<Notify>) {
-    let names = || orders.upstreams.iter().flat_map(|upstream| upstream.targets.names());
-    if names().next().is_none() {
+fn follow(following: &mut Option<Following>, state: &State, dns: &Dns, changed: &Arc<Notify>) {
+    let names = state.names.living();
+    if names.is_empty() {
         *following = None;
         return;
     }
-    if following.as_ref().is_none_or(|following| following.dns != orders.dns) {
+    if following.as_ref().is_none_or(|following| following.dns != *dns) {
         // An error was found when the generation was built, or is one of the system's files, which then say nothing.
-        *following = resolve::resolver(&orders.dns).ok().map(|resolver| Following {
-            dns: orders.dns.clone(),
+        *following = resolve::resolver(dns).ok().map(|resolver| Following {
+            dns: dns.clone(),
             resolver: Arc::new(resolver),
             tasks: HashMap::new(),
             changed: changed.clone(),
         });
     }
     if let Some(following) = following {
-        let wanted: HashSet<&str> = names().map(|name| &*name.text).collect();
-        following.tasks.retain(|text, _| wanted.contains(&**text));
-        names().for_each(|name| following.begin(name));
+        let wanted: HashSet<*const Name> = names.iter().map(Arc::as_ptr).collect();
+        following.tasks.retain(|_, (name, _)| wanted.contains(&name.as_ptr()));
+        names.iter().for_each(|name| following.begin(name));
     }
 }
 
@@ -112,7 +115,7 @@ impl Following {
         let Self { resolver, changed, tasks, .. } = self;
         tasks.entry(name.text.clone()).or_insert_with(|| {
             let task = resolve::follow(Arc::downgrade(name), resolver.clone(), changed.clone());
-            Task(tokio::spawn(task))
+            (Arc::downgrade(name), Task(tokio::spawn(task)))
         });
     }
 }
