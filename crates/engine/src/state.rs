@@ -1,8 +1,9 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, and which passwords were right. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, and tokens for upstreams. Pools live with their worker.
 
 use crate::observe::Metrics;
-use crate::plugins::Passwords;
+use crate::outbound::{Fetched, Fetches, Registry};
+use crate::plugins::{Grant, Passwords};
 use crate::plugins::counters::Counters;
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
@@ -17,4 +18,6 @@ pub struct State {
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,
     pub names: Names,
+    pub upstream_tokens: Registry<Fetched<Grant>>,
+    pub exchanged_tokens: Registry<Fetches<Grant>>,
 }

@@ -145,7 +145,7 @@ pub fn strip_claims(headers: &mut HeaderMap) {
 
 /// Removes `names`, and those that differ from one of them only by `_` for `-`: CGI, and WSGI after it, cannot tell them
 /// apart.
-pub(super) fn strip_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
+pub fn strip_alike(headers: &mut HeaderMap, names: &[HeaderName]) {
     let is_meant = |name: &HeaderName| {
         let name = name.as_str();
         names.iter().any(|own| is_alike(name, own.as_str()))

@@ -125,6 +125,10 @@ impl Plugin for HmacAuth {
         &[AUTHORIZATION]
     }
 
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
+    }
+
     fn anonymous_consumer(&self) -> Option<&str> {
         self.entrance.anonymous_consumer()
     }
@@ -184,11 +188,7 @@ impl HmacAuth {
     }
 
     fn conclude(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            exchange.withheld.push(AUTHORIZATION);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 }
 

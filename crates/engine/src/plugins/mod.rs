@@ -23,8 +23,10 @@ mod proof;
 mod proxy_rewrite;
 mod real_ip;
 mod request_id;
+mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
+mod upstream_credential;
 
 pub use basic_auth::Passwords;
 pub use chain::Chain;
@@ -33,6 +35,7 @@ pub use groups::{Groups, Joining};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};
+pub use upstream_credential::Grant;
 
 use crate::exchange::Exchange;
 use crate::http::Response;
@@ -109,6 +112,22 @@ pub trait Plugin: Send + Sync {
     /// Query arguments in which a client presents its credential to this plugin, by their decoded names. A tool call
     /// passes on only these.
     fn credential_arguments(&self) -> &[String] {
+        &[]
+    }
+
+    /// Cookies in which a client presents its credential to this plugin, by name. A tool call has none.
+    fn credential_cookies(&self) -> &[Arc<str>] {
+        &[]
+    }
+
+    /// Whether the settings let go on to the upstream what stands in these places. Where a plugin authenticates, all
+    /// else that could be a credential of the client's is withheld.
+    fn shows_credentials(&self) -> bool {
+        false
+    }
+
+    /// The plugins that this one tries in turn, where it stands for several.
+    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
         &[]
     }
 
@@ -193,6 +212,7 @@ pub static TABLE: &[Entry] = &[
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
+    entry::<upstream_credential::UpstreamCredential>("upstream-credential", 1007, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
     #[cfg(test)]
     entry::<panicking::Panicking>("panicking", 0, Phase::Rewrite),

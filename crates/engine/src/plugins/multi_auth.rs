@@ -82,6 +82,10 @@ impl Plugin for MultiAuth {
         &self.arguments
     }
 
+    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
+        &self.plugins
+    }
+
     fn anonymous_consumer(&self) -> Option<&str> {
         self.plugins.iter().find_map(|plugin| plugin.anonymous_consumer())
     }
