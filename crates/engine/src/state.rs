@@ -3,8 +3,8 @@
 
 use crate::observe::Metrics;
 use crate::outbound::{Fetched, Fetches, Registry};
-use crate::plugins::{Grant, Passwords};
 use crate::plugins::counters::Counters;
+use crate::plugins::{Grant, Passwords};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
 

@@ -107,18 +107,26 @@ async fn the_upstream_gets_exactly_what_the_gateway_shows_it() {
         "header": {"X-Key": "sesame"}, "bearer": "t0ken", "query": {"key": "a&b"}, "cookie": {"session": "s"},
     }});
     let gateway = Gateway::start(plugins).await;
-    let headers = "X-Key: forged\r\nX_Key: forged\r\nCookie: a=1; session=forged\r\nAuthorization: Bearer mine\r\n";
+    let headers =
+        "X-Key: forged\r\nX_Key: forged\r\nCookie: a=1; session=forged\r\nAuthorization: Bearer mine\r\n";
     assert_eq!(gateway.get("/orders?key=forged&page=2", headers).await.status(), 200);
     let received = gateway.upstream.received().remove(0);
     let text = String::from_utf8(received.bytes).unwrap();
     let (line, rest) = text.split_once("\r\n").unwrap();
     assert_eq!(line, "GET /orders?page=2&key=a%26b HTTP/1.1");
     assert!(!text.contains("forged") && !text.contains("mine"), "{text}");
-    let mut lines: Vec<_> = rest.lines().filter(|line| !line.is_empty()).map(str::to_ascii_lowercase).collect();
+    let mut lines: Vec<_> =
+        rest.lines().filter(|line| !line.is_empty()).map(str::to_ascii_lowercase).collect();
     lines.sort_unstable();
     let expected =
         ["authorization: bearer t0ken", "cookie: a=1; session=s", "host: gateway.test", "x-key: sesame"];
-    assert_eq!(lines.iter().filter(|line| !line.starts_with("x-forwarded") && !line.starts_with("x-real")).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| !line.starts_with("x-forwarded") && !line.starts_with("x-real"))
+            .collect::<Vec<_>>(),
+        expected
+    );
 }
 
 #[tokio::test]

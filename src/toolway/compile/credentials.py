@@ -35,9 +35,10 @@ def report_credentials(draft: Draft, api: Api, document: Document) -> None:
     )
     found = suggestions(document, api.id)
     if without and found:
+        counted = "1 operation" if without == 1 else f"{without} operations"
         message = (
-            f'{without} operations of the api "{api.id}" want {found[0].wants}, and what clients send of that '
-            "stays with the gateway"
+            f'{counted} of the api "{api.id}" would get no credential: '
+            f"by the document it is {found[0].wants}, and what clients send stays with the gateway"
         )
         draft.warn("upstream-without-credential", message, api.pointer, hint=found[0].yaml)
 

@@ -72,7 +72,12 @@ def test_secret_texts_are_found(kind: str, value: dict[str, Any], places: list[s
 
 
 def test_secret_texts_of_settings_do_not_print() -> None:
-    settings = {"key_id": "a", "secret_key": "s", "others": [{"secret": "s", "plain": "p"}, 7], "choice": None}
+    settings = {
+        "key_id": "a",
+        "secret_key": "s",
+        "others": [{"secret": "s", "plain": "p"}, 7],
+        "choice": None,
+    }
     assert veiled(secret_tree(SCHEMAS["hmac"]["schema"]), settings) == {
         "key_id": "a",
         "secret_key": Secret("s"),

@@ -108,7 +108,8 @@ def test_the_most_common_requirement_comes_first_and_open_operations_want_nothin
 def test_a_document_of_swagger_is_understood_too() -> None:
     scheme = {"type": "oauth2", "flow": "application", "tokenUrl": "https://id.example.com/t", "scopes": {}}
     source = swagger(
-        {"/things": {"get": {"security": [{"own": []}], "responses": {}}}}, securityDefinitions={"own": scheme}
+        {"/things": {"get": {"security": [{"own": []}], "responses": {}}}},
+        securityDefinitions={"own": scheme},
     )
     [found] = suggestions(read(source), "things")
     assert found.settings["oauth2"]["token_endpoint"] == "https://id.example.com/t"
@@ -137,7 +138,9 @@ def test_what_cannot_be_met_suggests_nothing(scheme: Any) -> None:
     assert suggestions(read(things({"own": scheme}, [{"own": []}])), "things") == []
 
 
-@pytest.mark.parametrize("flows", [None, [], {"clientCredentials": {"tokenUrl": "/token"}}, {"clientCredentials": 7}])
+@pytest.mark.parametrize(
+    "flows", [None, [], {"clientCredentials": {"tokenUrl": "/token"}}, {"clientCredentials": 7}]
+)
 def test_without_a_whole_token_url_the_user_s_token_is_meant(flows: Any) -> None:
     scheme = {"type": "oauth2", "flows": flows}
     [found] = suggestions(read(things({"own": scheme}, [{"own": []}])), "things")

@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn what_a_plugin_shows_goes_on_and_nothing_else_does() {
-        let request = get("/?apikey=alice-key&a=1").header("apikey", "alice-key").header("x-api-key", "bob-key");
+        let request =
+            get("/?apikey=alice-key&a=1").header("apikey", "alice-key").header("x-api-key", "bob-key");
         let exchange = let_in(json!({"key-auth": {"hide_credentials": false}}), request);
         assert_eq!(exchange.withheld[..], ["x-api-key"]);
         assert_eq!(exchange.request.uri, "/?apikey=alice-key&a=1");
@@ -170,6 +171,9 @@ mod tests {
         let exchange = let_in(json!({"multi-auth": {"auth_plugins": plugins}}), request);
         assert_eq!(exchange.withheld[..], ["x-key"]);
         assert_eq!(exchange.withheld_cookies[..], ["jwt".into()]);
-        assert_eq!((exchange.request.uri, exchange.withheld_query.as_str()), ("/?a=1".parse().unwrap(), "k=x&jwt=t"));
+        assert_eq!(
+            (exchange.request.uri, exchange.withheld_query.as_str()),
+            ("/?a=1".parse().unwrap(), "k=x&jwt=t")
+        );
     }
 }

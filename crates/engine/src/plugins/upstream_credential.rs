@@ -22,7 +22,7 @@ use fixed::Fixed;
 use oauth2::{OAuth2, OAuth2Config};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Shows the upstream a credential of the gateway's own, and lets named headers of the client's through.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -69,22 +69,25 @@ impl Build for UpstreamCredential {
         let pass_through = pass_through.collect::<Result<Vec<_>, _>>()?;
         let fixed = Fixed::build(&config)?;
         let oauth2 = config.oauth2.map(|config| OAuth2::build(config, context.state)).transpose()?;
-        let mut set: Vec<_> = fixed.headers().chain(oauth2.iter().map(|_| &AUTHORIZATION)).collect();
-        if let Some(name) = set.iter().find(|name| pass_through.contains(name)) {
-            return Err(format!("pass_through: {name} cannot both be set and be the client's"));
-        }
-        if set.iter().filter(|name| ***name == AUTHORIZATION).count() > 1 {
-            return Err("expected one of bearer, basic, oauth2 and the header Authorization".into());
-        }
-        set.sort_unstable_by_key(|name| name.as_str());
-        if set.is_sorted_by(|one, next| one.as_str() < next.as_str()) {
-            match fixed.is_empty() && oauth2.is_none() && pass_through.is_empty() {
-                true => Err("expected one of header, bearer, basic, query, cookie, oauth2 and pass_through".into()),
-                false => Ok(Self { fixed, oauth2, pass_through }),
+        let mut seen = HashSet::new();
+        for name in fixed.headers().chain(oauth2.iter().map(|_| &AUTHORIZATION)) {
+            if pass_through.contains(name) {
+                return Err(format!("pass_through: {name} cannot both be set and be the client's"));
             }
-        } else {
-            Err("header: a name comes twice".into())
+            match seen.insert(name) {
+                true => {}
+                false if name == AUTHORIZATION => {
+                    return Err("expected one of bearer, basic, oauth2 and the header Authorization".into());
+                }
+                false => return Err(format!("header: {name} comes twice")),
+            }
         }
+        if fixed.is_empty() && oauth2.is_none() && pass_through.is_empty() {
+            return Err(
+                "expected one of header, bearer, basic, query, cookie, oauth2 and pass_through".into()
+            );
+        }
+        Ok(Self { fixed, oauth2, pass_through })
     }
 }
 
@@ -106,14 +109,15 @@ impl Plugin for UpstreamCredential {
 
 /// A header of a message that `field` may name.
 fn header_name(field: &str, name: &str) -> Result<HeaderName, String> {
-    let parsed: HeaderName = name.parse().map_err(|_| format!("{field}: {name:?} is not a valid header name"))?;
-    match () {
-        () if is_of_connection(&parsed) || parsed == HOST => {
-            Err(format!("{field}: {name:?} cannot carry a credential, because HTTP itself uses it"))
-        }
-        () if parsed == COOKIE && field == "header" => Err("header: use cookie for cookies".into()),
-        () => Ok(parsed),
+    let parsed: HeaderName =
+        name.parse().map_err(|_| format!("{field}: {name:?} is not a valid header name"))?;
+    if is_of_connection(&parsed) || parsed == HOST {
+        return Err(format!("{field}: {name:?} cannot carry a credential, because HTTP itself uses it"));
     }
+    if parsed == COOKIE && field == "header" {
+        return Err("header: use cookie for cookies".into());
+    }
+    Ok(parsed)
 }
 
 #[cfg(test)]

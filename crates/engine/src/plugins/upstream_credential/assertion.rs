@@ -75,7 +75,10 @@ impl Key {
         match der {
             PrivateKeyDer::Pkcs1(key) => rsa(RsaKeyPair::from_der(key.secret_pkcs1_der()).ok()?),
             PrivateKeyDer::Sec1(key) => {
-                let key = EcdsaKeyPair::from_private_key_der(&ECDSA_P256_SHA256_FIXED_SIGNING, key.secret_sec1_der());
+                let key = EcdsaKeyPair::from_private_key_der(
+                    &ECDSA_P256_SHA256_FIXED_SIGNING,
+                    key.secret_sec1_der(),
+                );
                 Some(Self::P256(Box::new(key.ok()?)))
             }
             PrivateKeyDer::Pkcs8(key) => {

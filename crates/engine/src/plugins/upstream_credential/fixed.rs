@@ -28,7 +28,8 @@ impl Fixed {
         let mut fixed = Self::default();
         for (name, secret) in &config.header {
             let value = sensitive(secret.reveal());
-            let value = value.ok_or_else(|| format!("header: what stands in {name:?} cannot stand in a header"))?;
+            let value =
+                value.ok_or_else(|| format!("header: what stands in {name:?} cannot stand in a header"))?;
             fixed.headers.push((header_name("header", name)?, value));
         }
         if let Some(token) = &config.bearer {

@@ -18,7 +18,7 @@ use ::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use ::http::{HeaderValue, StatusCode};
 use aws_lc_rs::digest::{Context, SHA256, digest};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,7 +87,7 @@ pub struct OAuth2Config {
     timeout: u32,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, JsonSchema, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum GrantType {
     #[default]
@@ -95,7 +95,7 @@ enum GrantType {
     TokenExchange,
 }
 
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum AuthMethod {
     #[default]
@@ -177,7 +177,8 @@ impl OAuth2 {
         let worker = exchange.worker.clone();
         let ask = || {
             let (server, worker) = (self.server.clone(), worker.clone());
-            let caller = caller.as_ref().map(|token| pair("subject_token", &String::from_utf8_lossy(subject(token))));
+            let caller =
+                caller.as_ref().map(|token| pair("subject_token", &String::from_utf8_lossy(subject(token))));
             async move { server.ask(&worker, caller).await }
         };
         let known = fetched.get(ask).await;
@@ -238,7 +239,8 @@ impl OAuth2Config {
             ("actor_token", self.actor_token.is_some()),
             ("actor_token_type", self.actor_token_type.is_some()),
         ];
-        let unfit = of_exchange.iter().find(|(_, is_set)| *is_set && self.grant_type != GrantType::TokenExchange);
+        let unfit =
+            of_exchange.iter().find(|(_, is_set)| *is_set && self.grant_type != GrantType::TokenExchange);
         if let Some((name, _)) = unfit {
             return Err(format!("oauth2: {name}: only the grant_type token_exchange has it"));
         }

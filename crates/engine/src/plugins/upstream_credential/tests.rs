@@ -20,7 +20,10 @@ fn puts_headers_in_place_of_the_client_s_however_it_spells_them() {
     let exchange = shown(json!({"header": {"X-Key": "sesame", "X-App": "shop"}}), request);
     let headers = &exchange.request.headers;
     assert_eq!(headers.get_all("x-key").iter().collect::<Vec<_>>(), ["sesame"]);
-    assert_eq!((&headers["x-app"], &headers["x-other"]), (&"shop".parse().unwrap(), &"kept".parse().unwrap()));
+    assert_eq!(
+        (&headers["x-app"], &headers["x-other"]),
+        (&"shop".parse().unwrap(), &"kept".parse().unwrap())
+    );
     assert!(!headers.contains_key("x_key"));
     assert!(headers["x-key"].is_sensitive());
 }
@@ -59,7 +62,8 @@ fn an_argument_is_there_also_where_another_plugin_has_made_the_uri() {
 #[test]
 fn puts_a_cookie_among_the_client_s() {
     let config = json!({"cookie": {"session": "sesame"}});
-    let exchange = shown(config.clone(), get("/").header("cookie", "a=1; session=forged").header("cookie", "b=2"));
+    let exchange =
+        shown(config.clone(), get("/").header("cookie", "a=1; session=forged").header("cookie", "b=2"));
     let cookies: Vec<_> = exchange.request.headers.get_all("cookie").iter().collect();
     assert_eq!(cookies, ["a=1; b=2; session=sesame"]);
     assert_eq!(shown(config, get("/")).request.headers["cookie"], "session=sesame");
@@ -67,8 +71,10 @@ fn puts_a_cookie_among_the_client_s() {
 
 #[test]
 fn takes_the_place_of_a_credential_that_is_withheld() {
-    let plugins = json!({"key-auth": {"header": "authorization"}, "upstream-credential": {"bearer": "t0ken"}});
-    let exchange = run(plugins, get("/").header("authorization", "Bearer alice-key").header("x-api-key", "k"));
+    let plugins =
+        json!({"key-auth": {"header": "authorization"}, "upstream-credential": {"bearer": "t0ken"}});
+    let exchange =
+        run(plugins, get("/").header("authorization", "Bearer alice-key").header("x-api-key", "k"));
     assert_eq!(exchange.withheld[..], ["x-api-key"]);
     assert_eq!(exchange.request.headers["authorization"], "Bearer t0ken");
     let plugins = json!({"jwt-auth": {"anonymous_consumer": "guest"}, "upstream-credential": {"cookie": {"jwt": "own"}}});
@@ -100,7 +106,10 @@ fn a_caller_without_a_token_cannot_have_one_exchanged() {
     let bench = Bench::new(json!({"key-auth": {}, "upstream-credential": {"oauth2": oauth2}}));
     let request = get("/").header("apikey", "alice-key").header("authorization", "Bearer unproven");
     let response = bench.run(&mut bench.exchange(request)).expect("a refusal");
-    assert_eq!((response.status().as_u16(), &response.headers()["www-authenticate"]), (401, &"Bearer".parse().unwrap()));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["www-authenticate"]),
+        (401, &"Bearer".parse().unwrap())
+    );
 }
 
 #[test]
@@ -120,7 +129,10 @@ fn refuses_settings_that_cannot_hold_and_shows_no_secret() {
         (json!({"header": {"X-Key": "sesame", "x-key": "sesame"}}), "comes twice"),
         (json!({"header": {"X-Key": {"sesame": 1}}}), "expected a text"),
         (json!({"bearer": "sesame sesame"}), "not a token"),
-        (json!({"bearer": "sesame", "basic": {"username": "a", "password": "sesame"}}), "expected one of bearer"),
+        (
+            json!({"bearer": "sesame", "basic": {"username": "a", "password": "sesame"}}),
+            "expected one of bearer",
+        ),
         (json!({"bearer": "sesame", "header": {"Authorization": "sesame"}}), "expected one of bearer"),
         (json!({"bearer": "sesame", "pass_through": ["authorization"]}), "cannot both"),
         (json!({"basic": {"username": "a:b", "password": "sesame"}}), "without colons"),
@@ -133,14 +145,19 @@ fn refuses_settings_that_cannot_hold_and_shows_no_secret() {
         (oauth2(json!({"client_secret": "sesame", "token_endpoint": "idp.example"})), "http:// or https://"),
         (oauth2(json!({"client_secret": "sesame", "client_id": ""})), "client_id"),
         (oauth2(json!({"client_secret": "sesame", "timeout": 0})), "between 1 and 60"),
-        (oauth2(json!({"client_secret": "sesame", "actor_token": "sesame"})), "only the grant_type token_exchange"),
+        (
+            oauth2(json!({"client_secret": "sesame", "actor_token": "sesame"})),
+            "only the grant_type token_exchange",
+        ),
         (oauth2(json!({"token_endpoint_auth_method": "private_key_jwt"})), "wants private_key"),
         (
             oauth2(json!({"token_endpoint_auth_method": "private_key_jwt", "private_key": "sesame"})),
             "not a private key in PEM",
         ),
         (
-            oauth2(json!({"client_secret": "sesame", "grant_type": "token_exchange", "actor_token_type": "urn:x"})),
+            oauth2(
+                json!({"client_secret": "sesame", "grant_type": "token_exchange", "actor_token_type": "urn:x"}),
+            ),
             "no actor_token",
         ),
     ] {

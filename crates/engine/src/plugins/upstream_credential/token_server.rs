@@ -161,7 +161,8 @@ impl TokenServer {
         let value = value.ok_or_else(|| reply.fault("its token has characters that no header may have"))?;
         let ttl = match &granted.expires_in {
             None => UNSAID,
-            Some(said) => lifetime(said).ok_or_else(|| reply.fault("it does not say as a number when its token expires"))?,
+            Some(said) => lifetime(said)
+                .ok_or_else(|| reply.fault("it does not say as a number when its token expires"))?,
         };
         let ttl = ttl.min(LONGEST);
         let ttl = ttl - LAST_MOMENTS.min(ttl / 10);
