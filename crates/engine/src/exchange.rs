@@ -7,7 +7,7 @@ use crate::http::forwarded::{self, Forwarded};
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
-use crate::plugins::Phase;
+use crate::plugins::{Grant, Phase};
 use crate::roles::Rule;
 use crate::server::tls::{TlsSession, Unmet};
 use crate::server::{Activity, Worker};
@@ -24,12 +24,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod caller;
+mod credentials;
 mod ending;
 mod grpc;
 mod inspection;
 mod query;
 mod routing;
-mod stray;
 #[cfg(test)]
 mod testing;
 
@@ -133,6 +133,10 @@ pub struct Exchange {
     pub withheld_cookies: SmallVec<[Arc<str>; 1]>,
     /// The claims of the caller's token, where a plugin keeps them.
     pub claims: Option<Box<serde_json::Map<String, serde_json::Value>>>,
+    /// The token by which the caller has proven who it is, as it came: with its scheme or without.
+    pub caller_token: Option<HeaderValue>,
+    /// The token that the gateway shows the upstream, where it has got one.
+    pub upstream_grant: Option<Arc<Grant>>,
     /// Whether the caller itself may have written the claims, so that they give it no role.
     pub claims_are_own: bool,
     /// Set on the response, whoever makes it, over headers of the same name; only Vary and Set-Cookie are added to what
@@ -170,6 +174,9 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     exchange.set_response_headers(&mut response);
     exchange.record.set_answered();
     is_own |= exchange.record.upstream.is_none();
+    if !is_own {
+        exchange.heed_refusal(response.status());
+    }
     if is_grpc && is_own && !response.status().is_success() {
         response = grpc::refusal(response);
     }
@@ -210,6 +217,8 @@ impl Exchange {
             withheld_cookies: SmallVec::new(),
             claims: None,
             claims_are_own: false,
+            caller_token: None,
+            upstream_grant: None,
             response_headers: HeaderMap::new(),
             record,
         }
@@ -244,6 +253,7 @@ impl Exchange {
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         self.check_roles(route.as_deref())?;
+        self.withhold_credentials(chains);
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
@@ -258,7 +268,6 @@ impl Exchange {
         match &route.target {
             Target::Upstream { upstream, strip_prefix, add_prefix } => {
                 let upstream = generation.upstreams.get(upstream.as_bytes()).ok_or_else(gone)?;
-                self.withhold_stray_keys(chains);
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
             Target::Static(answer) => Ok(self.fixed_answer(answer.status, &answer.headers, &answer.body)),

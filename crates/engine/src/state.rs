@@ -1,11 +1,11 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, which passwords were right, what identity providers told, and when credentials were
-//! used. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, what identity providers told, tokens for upstreams, and when
+//! credentials were used. Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::outbound::{Fetched, Fetches, Registry};
 use crate::plugins::counters::Counters;
-use crate::plugins::{Discovery, KeySet, Passwords, Told};
+use crate::plugins::{Discovery, Grant, KeySet, Passwords, Told};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
 use crate::usage::LastUses;
@@ -24,4 +24,6 @@ pub struct State {
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,
     pub names: Names,
+    pub upstream_tokens: Registry<Fetched<Grant>>,
+    pub exchanged_tokens: Registry<Fetches<Grant>>,
 }

@@ -13,6 +13,7 @@ from toolway.compile.apis import add_api
 from toolway.compile.clashes import report_clashes
 from toolway.compile.compiled import Compiled
 from toolway.compile.consumers import add_consumers, add_global_rules, report_missing_consumers
+from toolway.compile.credentials import report_credentials
 from toolway.compile.draft import Draft
 from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
@@ -62,6 +63,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
     for api in configuration.apis:
         if api.id in documents and draft.wants(api.pointer):
             add_api(draft, upstreams, api, documents[api.id])
+            report_credentials(draft, api, documents[api.id])
     views: list[AppView] = []
     for app in configuration.apps:
         if not draft.wants(app.pointer):

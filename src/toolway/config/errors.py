@@ -44,6 +44,7 @@ CODES = MappingProxyType(
         "unknown-reference": "An id that no resource has.",
         "unmatched-operation": "A pattern matches no operation of the api.",
         "unmatched-selection": "A pattern of an app selects or removes no operation of any api.",
+        "upstream-without-credential": "Operations get no credential that their document wants. A warning.",
         "wrong-expression": "An expression in `vars` that cannot be read.",
         "weak-secret": "A secret is shorter than its algorithm makes use of. A warning.",
         "wrong-type": "A value of another type than the field takes.",

@@ -103,6 +103,7 @@ class _Parser:
         self._given = gateway
         if not isinstance(plugin_schemas, PluginSchemas):
             plugin_schemas = PluginSchemas(plugin_schemas)
+        self._schemas = plugin_schemas
         self._plugins = PluginChecker(source, plugin_schemas)
         self._secrets = SecretResolver(source.environment, source.folder, source.is_confined, source.managed)
         self.problems: list[Problem] = list(source.problems)
@@ -197,7 +198,9 @@ class _Parser:
         copy: dict[str, Any] = {}
         for name, value in data.items():
             below = pointer + pointer_to(name)
-            if name in ("plugins", "tls"):
+            if name == "plugins":
+                copy[name] = self._schemas.veiled(self._unveiled(value, below))
+            elif name == "tls":
                 copy[name] = self._unveiled(value, below)
             elif name in ("operations", "credentials") and isinstance(value, dict):
                 copy[name] = {

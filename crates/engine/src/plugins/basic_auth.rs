@@ -104,6 +104,10 @@ impl Plugin for BasicAuth {
     fn credential_headers(&self) -> &[HeaderName] {
         &[AUTHORIZATION]
     }
+
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
+    }
 }
 
 /// Who somebody says to be, and what has to be true for it.
@@ -152,11 +156,7 @@ impl BasicAuth {
     }
 
     fn conclude(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            exchange.withheld.push(AUTHORIZATION);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 }
 

@@ -122,6 +122,14 @@ impl Chain {
         self.steps.iter().flat_map(|step| step.plugin.credential_arguments())
     }
 
+    /// The plugins that find out who calls, those among them that others try.
+    pub fn guards(&self) -> impl Iterator<Item = &dyn Plugin> {
+        let guards = self.steps.iter().filter(|step| step.entry.phase == Phase::Authenticate);
+        guards
+            .flat_map(|step| std::iter::once(&step.plugin).chain(step.plugin.alternatives()))
+            .map(|plugin| &**plugin)
+    }
+
     /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
     pub fn without_limits_of(&self, counted: &Chain) -> Chain {
         let counts = |step: &&Step| step.phase != Phase::Limit || !counted.has(step.entry.name);

@@ -96,17 +96,3 @@ pub fn presented_argument<'a>(exchange: &'a Exchange, wanted: &str) -> Option<Co
         Cow::Owned(text) => Some(text.into_bytes().into()),
     }
 }
-
-/// Keeps the query argument `wanted` from the upstream, however often it comes.
-pub fn hide_argument(exchange: &mut Exchange, wanted: &str) {
-    let Some(query) = exchange.request.uri.query() else {
-        return;
-    };
-    let is_wanted = |part: &&str| arguments(part).any(|(name, _)| decodes_to(name, wanted));
-    let (hidden, kept): (Vec<_>, Vec<_>) = query.split('&').partition(is_wanted);
-    if !hidden.is_empty() {
-        let (hidden, kept) = (hidden.join("&"), kept.join("&"));
-        exchange.withhold_query(&hidden);
-        exchange.set_query(&kept);
-    }
-}

@@ -124,6 +124,10 @@ impl Plugin for HmacAuth {
     fn credential_headers(&self) -> &[HeaderName] {
         &[AUTHORIZATION]
     }
+
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
+    }
 }
 
 impl HmacAuth {
@@ -180,11 +184,7 @@ impl HmacAuth {
     }
 
     fn conclude(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            exchange.withheld.push(AUTHORIZATION);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 }
 

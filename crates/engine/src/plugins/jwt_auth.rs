@@ -9,7 +9,7 @@ pub mod token;
 pub use signatures::Signatures;
 pub use token::TokenKey;
 
-use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
+use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin, Proof, Scheme};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
@@ -88,7 +88,8 @@ pub struct JwtAuth {
     header: [HeaderName; 1],
     /// Likewise for [`Plugin::credential_arguments`].
     query: [String; 1],
-    cookie: Arc<str>,
+    /// And for [`Plugin::credential_cookies`].
+    cookie: [Arc<str>; 1],
     hide_credentials: bool,
     key_claim_name: String,
     claims: Claims,
@@ -126,7 +127,7 @@ impl Build for JwtAuth {
         Ok(Self {
             header: [header],
             query: [config.query],
-            cookie: config.cookie.into(),
+            cookie: [config.cookie.into()],
             hide_credentials: config.hide_credentials,
             key_claim_name: config.key_claim_name,
             claims: config.claims_to_verify.map_or(Claims::WherePresent, Claims::All),
@@ -145,16 +146,10 @@ impl Plugin for JwtAuth {
             self.tell(exchange, &claims);
             exchange.claims = self.stores_claims.then(|| Box::new(claims));
             exchange.claims_are_own = !self.gives_roles;
+            exchange.caller_token = self.presented_token(exchange);
             identity
         });
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            let ([header], [argument]) = (&self.header, &self.query);
-            exchange.withheld.push(header.clone());
-            exchange.withheld_cookies.push(self.cookie.clone());
-            hide_argument(exchange, argument);
-        }
-        refused.into()
+        self.entrance.admit(exchange, proven).into()
     }
 
     fn credential_headers(&self) -> &[HeaderName] {
@@ -167,6 +162,14 @@ impl Plugin for JwtAuth {
 
     fn told_headers(&self) -> &[HeaderName] {
         &self.told
+    }
+
+    fn credential_cookies(&self) -> &[Arc<str>] {
+        &self.cookie
+    }
+
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
     }
 }
 
@@ -214,6 +217,13 @@ impl JwtAuth {
         }
     }
 
+    /// The token as it came. The value of a header is shared, not copied.
+    fn presented_token(&self, exchange: &Exchange) -> Option<HeaderValue> {
+        let [name] = &self.header;
+        let header = exchange.request.headers.get(name).filter(|value| !value.is_empty());
+        header.cloned().or_else(|| HeaderValue::from_bytes(&self.token(exchange).ok()?).ok())
+    }
+
     fn token<'a>(&self, exchange: &'a Exchange) -> Result<Cow<'a, [u8]>, &'static str> {
         let [name] = &self.header;
         match presented(&exchange.request.headers, name) {
@@ -225,7 +235,8 @@ impl JwtAuth {
         if let Some(token) = presented_argument(exchange, argument) {
             return Ok(token);
         }
-        let token = cookie(exchange, &self.cookie).filter(|token| !token.is_empty());
+        let [name] = &self.cookie;
+        let token = cookie(exchange, name).filter(|token| !token.is_empty());
         token.map(|token| token.as_bytes().into()).ok_or(MISSING)
     }
 }

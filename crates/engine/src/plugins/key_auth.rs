@@ -5,7 +5,7 @@
 
 mod made;
 
-use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
+use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
 use crate::http::headers::is_of_connection;
@@ -90,13 +90,7 @@ impl Plugin for KeyAuth {
             let digest = digest.as_ref().try_into().map_err(|_| INVALID)?;
             exchange.generation.consumers.by_key(digest).ok_or(INVALID)
         });
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            let ([header], [argument]) = (&self.header, &self.query);
-            exchange.withheld.push(header.clone());
-            hide_argument(exchange, argument);
-        }
-        refused.into()
+        self.entrance.admit(exchange, proven).into()
     }
 
     fn credential_headers(&self) -> &[HeaderName] {
@@ -105,6 +99,10 @@ impl Plugin for KeyAuth {
 
     fn credential_arguments(&self) -> &[String] {
         &self.query
+    }
+
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
     }
 }
 

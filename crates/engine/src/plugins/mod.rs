@@ -33,9 +33,11 @@ mod real_ip;
 mod referer_restriction;
 mod request_id;
 mod restriction;
+mod secret;
 #[cfg(test)]
 pub(crate) mod testing;
 mod ua_restriction;
+mod upstream_credential;
 mod uri_blocker;
 
 pub use basic_auth::Passwords;
@@ -48,6 +50,7 @@ pub use openid_connect::{Discovery, Told};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};
+pub use upstream_credential::Grant;
 
 use crate::exchange::Exchange;
 use crate::http::Response;
@@ -132,6 +135,22 @@ pub trait Plugin: Send + Sync {
     /// The operation whose shape requests are held against, by the id of its api and its own. There must be one.
     fn checked_operation(&self) -> Option<(&str, &str)> {
         None
+    }
+
+    /// Cookies in which a client presents its credential to this plugin, by name. A tool call has none.
+    fn credential_cookies(&self) -> &[Arc<str>] {
+        &[]
+    }
+
+    /// Whether the settings let go on to the upstream what stands in these places. Where a plugin authenticates, all
+    /// else that could be a credential of the client's is withheld.
+    fn shows_credentials(&self) -> bool {
+        false
+    }
+
+    /// The plugins that this one tries in turn, where it stands for several.
+    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
+        &[]
     }
 
     /// Headers in which this plugin alone tells the upstream of the caller. A client's own are taken off.
@@ -235,6 +254,7 @@ pub static TABLE: &[Entry] = &[
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
+    entry::<upstream_credential::UpstreamCredential>("upstream-credential", 1007, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
     #[cfg(test)]
     entry::<panicking::Panicking>("panicking", 0, Phase::Rewrite),

@@ -87,6 +87,10 @@ impl Plugin for MultiAuth {
     fn told_headers(&self) -> &[HeaderName] {
         &self.told
     }
+
+    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
+        &self.plugins
+    }
 }
 
 impl MultiAuth {

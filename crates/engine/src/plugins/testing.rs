@@ -112,15 +112,9 @@ impl Bench {
         self.worker.generation().routes.get(&self.route).expect("the route").chain.clone()
     }
 
-    /// Runs the route's plugins on the runtime that this is called on, for those that ask other servers.
-    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
-        self.chain().run(Phase::Receive..=Phase::Rewrite, exchange).await
-    }
-
-    /// Runs the route's plugins, and waits where they do.
+    /// Runs the route's plugins as if it led to an upstream, and waits where they do.
     pub fn run(&self, exchange: &mut Exchange) -> Option<Response> {
-        let chain = self.chain();
-        let mut running = pin!(chain.run(Phase::Receive..=Phase::Rewrite, exchange));
+        let mut running = pin!(self.answer(exchange));
         let waker = Arc::new(Unpark(thread::current())).into();
         loop {
             match running.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -128,6 +122,18 @@ impl Bench {
                 Poll::Pending => thread::park(),
             }
         }
+    }
+}
+
+impl Bench {
+    /// The same within a runtime.
+    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
+        let chain = self.chain();
+        if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, exchange).await {
+            return Some(response);
+        }
+        exchange.withhold([Some(&chain), None]);
+        chain.run(Phase::Access..=Phase::Rewrite, exchange).await
     }
 }
 
