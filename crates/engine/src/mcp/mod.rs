@@ -3,12 +3,13 @@
 //!
 //! The way of a `tools/call`: [`endpoint`] takes the message (`message`, `era`, `origin`), [`app`] finds the tool,
 //! `schema` (`metered`) checks its arguments, `request` makes the HTTP request by OpenAPI's rules, `call` runs it as an
-//! exchange through the operation's route, `outcome` (`advice`, `content`, `cut`) makes the response a result. `listing`
+//! exchange through the operation's route, `outcome` (`advice`, `content`, `compact`, `cut`) makes the response a result. `listing`
 //! holds what is answered without an exchange.
 
 mod advice;
 mod app;
 mod call;
+mod compact;
 mod content;
 mod cut;
 mod endpoint;
