@@ -2,14 +2,15 @@
 //! (legacy up to 2025-11-25, modern 2026-07-28), without sessions and without streams.
 //!
 //! The way of a `tools/call`: [`endpoint`] takes the message (`message`, `era`, `origin`), [`app`] finds the tool,
-//! `schema` checks its arguments, `request` makes the HTTP request by OpenAPI's rules, `call` runs it as an
-//! exchange through the operation's route, `outcome` (`advice`, `content`, `cut`) makes the response a result. `listing`
-//! holds what is answered without an exchange, and `showing` finds out which of it a caller may see.
-//! `local` is the way in without a client.
+//! `schema` (`metered`) checks its arguments, `request` makes the HTTP request by OpenAPI's rules, `call` runs it as an
+//! exchange through the operation's route, `outcome` (`advice`, `content`, `compact`, `cut`) makes the response a result.
+//! `listing` holds what is answered without an exchange, and `showing` finds out which of it a caller may see. `local` is
+//! the way in without a client.
 
 mod advice;
 mod app;
 mod call;
+mod compact;
 mod content;
 mod cut;
 mod endpoint;
