@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, RSAKey
+from joserfc.jwk import ECKey, Key, KeySet, RSAKey
 
 from .upstream import Answer, upstream
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
+
+    from joserfc._rfc7517.types import KeyParameters
 
     from .upstream import Received, Upstream
 
@@ -51,7 +53,7 @@ class IdentityProvider:
     """For each path that is to be slow, what its answers wait for."""
     asked: list[str] = field(default_factory=list)
     """The paths of all questions so far."""
-    keys: list[ECKey | RSAKey] = field(default_factory=list)
+    keys: list[Key] = field(default_factory=list)
     """The newest last, which signs."""
     revoked: set[str] = field(default_factory=set)
     key_headers: dict[str, str] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class IdentityProvider:
 
     def rotate(self, kind: str = "EC", *, keep: int = 1) -> None:
         """Signs with a new key from now on; so many of the former ones stay published."""
-        parameters = {"kid": f"key-{len(self.asked)}-{time.monotonic_ns()}", "use": "sig"}
+        parameters: KeyParameters = {"kid": f"key-{len(self.asked)}-{time.monotonic_ns()}", "use": "sig"}
         made = (
             ECKey.generate_key("P-256", parameters) if kind == "EC" else RSAKey.generate_key(2048, parameters)
         )
@@ -139,7 +141,11 @@ class IdentityProvider:
 
     def _grant(self, form: dict[str, str], client: Client) -> Answer:
         grant = form.get("grant_type")
-        claims = {"sub": client.id, "client_id": client.id, "scope": form.get("scope", client.scope)}
+        claims: dict[str, Any] = {
+            "sub": client.id,
+            "client_id": client.id,
+            "scope": form.get("scope", client.scope),
+        }
         if grant == EXCHANGE:
             subject = self._read(form.get("subject_token", ""))
             if subject is None:

@@ -159,7 +159,7 @@ def test_forged_tokens_are_refused(serve: Serve, provider: IdentityProvider, ups
     key = provider.keys[-1]
     assert isinstance(key, ECKey)
     claims = {"iss": provider.issuer, "aud": "gateway", "sub": "root", "exp": int(time.time()) + 60}
-    evil = ECKey.generate_key("P-256", {"kid": key.kid})
+    evil = ECKey.generate_key("P-256", {"kid": str(key.kid)})
     trap = provider.url("/evil")
 
     def forged(**header: Any) -> str:

@@ -9,6 +9,7 @@ mod chain;
 mod cors;
 pub mod counters;
 mod entrance;
+mod forward_auth;
 mod groups;
 mod hmac_auth;
 mod jwt_auth;
@@ -17,6 +18,7 @@ mod key_set;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod opa;
 mod openid_connect;
 #[cfg(test)]
 mod panicking;
@@ -202,6 +204,8 @@ pub static TABLE: &[Entry] = &[
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
+    entry::<forward_auth::ForwardAuth>("forward-auth", 2002, Phase::Access),
+    entry::<opa::Opa>("opa", 2001, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
