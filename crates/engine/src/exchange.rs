@@ -372,22 +372,6 @@ impl Exchange {
         }
     }
 
-    /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
-    /// header (RFC 9110, section 12.5.5), so it is added to.
-    pub fn set_response_headers(&mut self, response: &mut Response) {
-        let mut several = header::VARY;
-        for (name, value) in std::mem::take(&mut self.response_headers) {
-            // Further values of one header come without its name.
-            let is_first = name.is_some();
-            several = name.unwrap_or(several);
-            if several == header::VARY || !is_first {
-                response.headers_mut().append(&several, value);
-            } else {
-                response.headers_mut().insert(&several, value);
-            }
-        }
-    }
-
     fn static_answer(&self, answer: &StaticAnswer) -> Response {
         let StaticAnswer { status, headers, body } = answer;
         let head_only = self.request.method == Method::HEAD;

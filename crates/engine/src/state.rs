@@ -1,10 +1,11 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, which passwords were right, and tokens for upstreams. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, what identity providers told, and tokens for upstreams.
+//! Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::outbound::{Fetched, Fetches, Registry};
 use crate::plugins::counters::Counters;
-use crate::plugins::{Grant, Passwords};
+use crate::plugins::{Discovery, Grant, KeySet, Passwords, Told};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
 
@@ -14,6 +15,9 @@ pub struct State {
     pub counters: Counters,
     pub metrics: Metrics,
     pub passwords: Passwords,
+    pub discoveries: Registry<Fetched<Discovery>>,
+    pub key_sets: Registry<Fetched<KeySet>>,
+    pub introspections: Registry<Fetches<Told>>,
     pub tickets: Tickets,
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,

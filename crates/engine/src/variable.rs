@@ -200,7 +200,7 @@ impl Variable {
 }
 
 /// Appends a claim; texts of a list have spaces between them, as scopes do. Whether it has a form as a text.
-fn write_claim(claim: &Value, buffer: &mut String) -> bool {
+pub fn write_claim(claim: &Value, buffer: &mut String) -> bool {
     match claim {
         Value::String(text) => buffer.push_str(text),
         Value::Bool(_) | Value::Number(_) => _ = write!(buffer, "{claim}"),

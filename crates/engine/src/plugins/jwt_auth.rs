@@ -4,7 +4,7 @@
 //! `hide_credentials` is set to false. The credential alone says how a token is verified (see [`token`]).
 
 mod signatures;
-mod token;
+pub mod token;
 
 pub use signatures::Signatures;
 pub use token::TokenKey;
@@ -163,7 +163,7 @@ impl JwtAuth {
         let found = exchange.generation.consumers.find(Scheme::Token, key.as_bytes()).ok_or(WRONG_KEY)?;
         let Proof::Token(key) = found.proof() else { return Err(WRONG_KEY) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(f64::MAX, |now| now.as_secs_f64());
-        if !exchange.worker.signatures.verified(key, &token)
+        if !key.has_signed(&token, &exchange.worker.signatures)
             || !self.claims.hold(&token.claims, now, key.leeway)
         {
             return Err(UNVERIFIED);

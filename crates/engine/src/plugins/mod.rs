@@ -9,13 +9,17 @@ mod chain;
 mod cors;
 pub mod counters;
 mod entrance;
+mod forward_auth;
 mod groups;
 mod hmac_auth;
 mod jwt_auth;
 mod key_auth;
+mod key_set;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod opa;
+mod openid_connect;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
@@ -33,6 +37,8 @@ pub use chain::Chain;
 pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
 pub use jwt_auth::Signatures;
+pub use key_set::KeySet;
+pub use openid_connect::{Discovery, Told};
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};
@@ -132,6 +138,11 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
+    /// Headers by which this plugin tells the upstream what it found out, so that nobody else may send them.
+    fn own_headers(&self) -> &[HeaderName] {
+        &[]
+    }
+
     /// The consumer as which callers go on who prove nothing, the setting `anonymous_consumer`. There must be one.
     fn anonymous_consumer(&self) -> Option<&str> {
         None
@@ -206,11 +217,14 @@ pub static TABLE: &[Entry] = &[
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
     entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
+    entry::<openid_connect::OpenidConnect>("openid-connect", 2599, Phase::Authenticate),
     entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
     entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
+    entry::<forward_auth::ForwardAuth>("forward-auth", 2002, Phase::Access),
+    entry::<opa::Opa>("opa", 2001, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<upstream_credential::UpstreamCredential>("upstream-credential", 1007, Phase::Rewrite),

@@ -6,6 +6,7 @@ use super::{Build, BuildContext, Entry, Flow, Phase, Plugin, Waiting};
 use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::http::Response;
+use crate::http::headers::strip_alike;
 use ::http::header::WWW_AUTHENTICATE;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
@@ -57,6 +58,10 @@ impl Build for MultiAuth {
 
 impl Plugin for MultiAuth {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
+        // The one that recognises the caller may come before the one whose headers these are.
+        for plugin in &self.plugins {
+            strip_alike(&mut exchange.request.headers, plugin.own_headers());
+        }
         let mut challenges = Vec::new();
         for (nth, plugin) in self.plugins.iter().enumerate() {
             let refused = match plugin.request(exchange) {

@@ -1,11 +1,12 @@
 //! Tokens: JSON Web Signatures in compact form (RFC 7515 section 7.1) with claims (RFC 7519), and what they are verified
 //! by. No request and no consumer is known here.
 //!
-//! The credential says which algorithm and key a token is verified by. Of a token's header only `alg` counts, which must
-//! be the credential's, and `crit`, which must not be there; `kid`, `jku`, `x5u`, `x5c` and `jwk` are the sender's word
-//! and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
+//! Whoever verifies says by which algorithms and keys. Of a token's header only `alg` counts, which must be one of them,
+//! `crit`, which must not be there, and where there are several keys `kid`, which names one; `jku`, `x5u`, `x5c` and `jwk`
+//! are the sender's word and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
 //! honest one are no tokens.
 
+use super::Signatures;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
@@ -19,7 +20,7 @@ use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
 const MAXIMUM_BYTES: usize = 16 * 1024;
-const MINIMUM_RSA_BITS: usize = 2048;
+pub const MINIMUM_RSA_BITS: usize = 2048;
 
 /// A credential as the snapshot has it.
 #[derive(Deserialize)]
@@ -57,13 +58,14 @@ pub enum Algorithm {
     EdDSA,
 }
 
-enum Means {
+/// How an algorithm verifies.
+pub enum Means {
     Secret(hmac::Algorithm),
     PublicKey(&'static dyn VerificationAlgorithm),
 }
 
 impl Algorithm {
-    fn means(self) -> Means {
+    pub fn means(self) -> Means {
         match self {
             Self::HS256 => Means::Secret(hmac::HMAC_SHA256),
             Self::HS384 => Means::Secret(hmac::HMAC_SHA384),
@@ -94,8 +96,35 @@ pub struct TokenKey {
 
 enum Verifier {
     Secret(Box<hmac::Key>),
-    /// With a digest of the key and its algorithm.
-    PublicKey(ParsedPublicKey, [u8; 32]),
+    PublicKey(Box<VerifyingKey>),
+}
+
+/// A public key, and the one algorithm that it verifies by.
+pub struct VerifyingKey {
+    pub algorithm: Algorithm,
+    parsed: ParsedPublicKey,
+    /// Of both.
+    digest: [u8; 32],
+}
+
+impl VerifyingKey {
+    /// From a SubjectPublicKeyInfo, an RSAPublicKey, or a point; none where it does not fit the algorithm.
+    pub fn new(algorithm: Algorithm, bytes: &[u8]) -> Option<Self> {
+        let Means::PublicKey(means) = algorithm.means() else { return None };
+        let parsed = ParsedPublicKey::new(means, bytes).ok()?;
+        Some(Self { algorithm, parsed, digest: sha256([format!("{algorithm:?}.").as_bytes(), bytes]) })
+    }
+
+    /// Whether its holder has signed `token`, with its algorithm.
+    pub fn has_signed(&self, token: &Token<'_>) -> bool {
+        token.algorithm == Some(self.algorithm)
+            && self.parsed.verify_sig(token.signed, &token.signature).is_ok()
+    }
+
+    /// What tells a token from all others that are verified by this key and by other keys.
+    pub fn digest(&self, token: &Token<'_>) -> [u8; 32] {
+        sha256([&self.digest[..], token.signed, b".", &token.signature])
+    }
 }
 
 impl TokenKey {
@@ -112,9 +141,7 @@ impl TokenKey {
             (Means::Secret(_), ..) => {
                 return Err(format!("secret: {name:?} takes a secret and no public key"));
             }
-            (Means::PublicKey(algorithm), None, Some(key)) => {
-                Verifier::PublicKey(public_key(algorithm, key, name)?, sha256([&format!("{name:?}."), key]))
-            }
+            (Means::PublicKey(_), None, Some(key)) => Verifier::PublicKey(Box::new(public_key(key, name)?)),
             (Means::PublicKey(_), ..) => {
                 return Err(format!("public_key: {name:?} takes a public key and no secret"));
             }
@@ -124,24 +151,13 @@ impl TokenKey {
     }
 
     /// Whether `token` was signed by the holder, with the algorithm of this credential.
-    pub fn has_signed(&self, token: &Token<'_>) -> bool {
-        if token.algorithm != Some(self.algorithm) {
-            return false;
-        }
+    pub fn has_signed(&self, token: &Token<'_>, signatures: &Signatures) -> bool {
         match &self.verifier {
-            Verifier::Secret(key) => hmac::verify(key, token.signed, &token.signature).is_ok(),
-            Verifier::PublicKey(key, _) => key.verify_sig(token.signed, &token.signature).is_ok(),
-        }
-    }
-
-    /// What tells a token from all others that are verified by this key and by other keys; none where to verify it
-    /// costs little anyway, or where it is of another algorithm.
-    pub fn digest(&self, token: &Token<'_>) -> Option<[u8; 32]> {
-        match &self.verifier {
-            Verifier::PublicKey(_, key) if token.algorithm == Some(self.algorithm) => {
-                Some(sha256([&key[..], token.signed, b".", &token.signature]))
+            Verifier::Secret(key) => {
+                token.algorithm == Some(self.algorithm)
+                    && hmac::verify(key, token.signed, &token.signature).is_ok()
             }
-            _ => None,
+            Verifier::PublicKey(key) => signatures.verified(key, token),
         }
     }
 }
@@ -154,11 +170,7 @@ fn sha256<P: AsRef<[u8]>, const N: usize>(parts: [P; N]) -> [u8; 32] {
     found
 }
 
-fn public_key(
-    algorithm: &'static dyn VerificationAlgorithm,
-    text: &str,
-    name: Algorithm,
-) -> Result<ParsedPublicKey, String> {
+fn public_key(text: &str, name: Algorithm) -> Result<VerifyingKey, String> {
     let unfit = || format!("public_key: this is no public key for {name:?}");
     let der = BASE64_STANDARD.decode(text).map_err(|_| unfit())?;
     let (rest, info) = SubjectPublicKeyInfo::from_der(&der).map_err(|_| unfit())?;
@@ -174,14 +186,18 @@ fn public_key(
     if !rest.is_empty() {
         return Err(unfit());
     }
-    ParsedPublicKey::new(algorithm, &der).map_err(|_| unfit())
+    VerifyingKey::new(name, &der).ok_or_else(unfit)
 }
 
 /// A token that is well formed. Nothing of it is true before it is verified.
 pub struct Token<'a> {
     pub claims: Map<String, Value>,
     /// None where the header names another than those of [`Algorithm`].
-    algorithm: Option<Algorithm>,
+    pub algorithm: Option<Algorithm>,
+    /// The name of the key, in the sender's word.
+    pub kid: Option<String>,
+    /// What kind of token it is, in the sender's word.
+    pub typ: Option<String>,
     signed: &'a [u8],
     signature: Vec<u8>,
 }
@@ -191,6 +207,8 @@ pub struct Token<'a> {
 struct Header {
     alg: Value,
     crit: Option<Value>,
+    kid: Option<Value>,
+    typ: Option<Value>,
 }
 
 impl<'a> Token<'a> {
@@ -207,19 +225,29 @@ impl<'a> Token<'a> {
         let claims = decode(text.get(first + 1..second)?)?;
         let signature = decode(text.get(second + 1..)?)?;
         let Unique(header) = serde_json::from_slice(&header).ok()?;
-        let Header { alg, crit } = serde_json::from_value(header.into()).ok()?;
+        let Header { alg, crit, kid, typ } = serde_json::from_value(header.into()).ok()?;
         if crit.is_some() {
             // Nothing that a sender could call critical is understood here (RFC 7515 section 4.1.11).
             return None;
         }
         let Unique(claims) = serde_json::from_slice(&claims).ok()?;
         let algorithm = serde_json::from_value(alg).ok();
-        Some(Self { claims, algorithm, signed: text.get(..second)?, signature })
+        let (kid, typ) = (text_of(kid)?, text_of(typ)?);
+        Some(Self { claims, algorithm, kid, typ, signed: text.get(..second)?, signature })
+    }
+}
+
+/// A member that must be a text where it is there. The outer none: it is something else.
+fn text_of(member: Option<Value>) -> Option<Option<String>> {
+    match member {
+        None => Some(None),
+        Some(Value::String(text)) => Some(Some(text)),
+        Some(_) => None,
     }
 }
 
 /// Base64url without padding and without stray bits (RFC 7515 section 2).
-fn decode(text: &[u8]) -> Option<Vec<u8>> {
+pub fn decode(text: &[u8]) -> Option<Vec<u8>> {
     BASE64_URL_SAFE_NO_PAD.decode(text).ok()
 }
 
