@@ -366,22 +366,6 @@ impl Exchange {
         &self.record.host
     }
 
-    /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
-    /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
-    pub fn set_response_headers(&mut self, response: &mut Response) {
-        let mut several = header::VARY;
-        for (name, value) in std::mem::take(&mut self.response_headers) {
-            // Further values of one header come without its name.
-            let is_first = name.is_some();
-            several = name.unwrap_or(several);
-            if matches!(several, header::VARY | header::SET_COOKIE) || !is_first {
-                response.headers_mut().append(&several, value);
-            } else {
-                response.headers_mut().insert(&several, value);
-            }
-        }
-    }
-
     /// An answer that was there before the request, whose body a HEAD does not get.
     pub fn fixed_answer(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Response {
         let head_only = self.request.method == Method::HEAD;

@@ -94,9 +94,8 @@ def _is_known(scheme: Any) -> bool:
         return False
     match scheme.get("type"):
         case "apiKey":
-            return (
-                scheme.get("in") in _PLACES and isinstance(scheme.get("name"), str) and bool(scheme["name"])
-            )
+            place, name = scheme.get("in"), scheme.get("name")
+            return isinstance(place, str) and place in _PLACES and isinstance(name, str) and bool(name)
         case "http":
             return str(scheme.get("scheme")).lower() in ("basic", "bearer")
         case "oauth2" | "openIdConnect":

@@ -32,7 +32,7 @@ impl Exchange {
     }
 
     /// Takes off what only plugins of `chains` may tell the upstream of the caller.
-    pub(super) fn strip_told(&mut self, chains: [Option<&Chain>; 2]) {
+    pub(crate) fn strip_told(&mut self, chains: [Option<&Chain>; 2]) {
         for chain in chains.into_iter().flatten() {
             if !chain.told_headers().is_empty() {
                 headers::strip_alike(&mut self.request.headers, chain.told_headers());

@@ -13,6 +13,7 @@ mod cors;
 pub mod counters;
 mod csrf;
 mod entrance;
+mod forward_auth;
 mod groups;
 mod hmac_auth;
 mod ip_restriction;
@@ -23,6 +24,7 @@ mod limit_count;
 mod mtls_auth;
 mod multi_auth;
 mod oas_validator;
+mod opa;
 mod openid_connect;
 #[cfg(test)]
 mod panicking;
@@ -251,6 +253,8 @@ pub static TABLE: &[Entry] = &[
     entry::<csrf::Csrf>("csrf", 2980, Phase::Access),
     entry::<acl::Acl>("acl", 2410, Phase::Access),
     entry::<consumer_restriction::ConsumerRestriction>("consumer-restriction", 2400, Phase::Access),
+    entry::<forward_auth::ForwardAuth>("forward-auth", 2002, Phase::Access),
+    entry::<opa::Opa>("opa", 2001, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),

@@ -175,6 +175,10 @@ impl Plugin for OpenidConnect {
     fn told_headers(&self) -> &[HeaderName] {
         &self.told
     }
+
+    fn shows_credentials(&self) -> bool {
+        self.passes_token == Some(PassedIn::Authorization)
+    }
 }
 
 /// The token that comes with the request.
@@ -281,6 +285,7 @@ impl OpenidConnect {
                 exchange.identity = identity.or(exchange.identity.take());
                 self.tell_upstream(exchange, &claims, token);
                 exchange.claims = Some(Box::new(claims));
+                exchange.caller_token = exchange.request.headers.get(AUTHORIZATION).cloned();
                 None
             }
             Err(refused) => Some(self.refuse(exchange, &refused)),
@@ -317,9 +322,6 @@ impl OpenidConnect {
         {
             value.set_sensitive(true);
             headers.insert(ACCESS_TOKEN, value);
-        }
-        if self.passes_token != Some(PassedIn::Authorization) {
-            exchange.withheld.push(AUTHORIZATION);
         }
     }
 
