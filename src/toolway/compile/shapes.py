@@ -124,6 +124,8 @@ class Shapes:
         contents: dict[str, dict[str, Any]] = {}
         for content in body.contents:
             contents.setdefault(essence(content.media_type), self._check(content))
+        for media_type in body.also:
+            contents.setdefault(essence(media_type), "any")
         listed = [{"media_type": name, "check": check} for name, check in contents.items()]
         return {**({"required": True} if body.required else {}), "contents": listed}
 

@@ -24,6 +24,7 @@ mod proof;
 mod proxy_rewrite;
 mod real_ip;
 mod request_id;
+mod request_validation;
 #[cfg(test)]
 pub(crate) mod testing;
 
@@ -199,6 +200,7 @@ pub static TABLE: &[Entry] = &[
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
+    entry::<request_validation::RequestValidation>("request-validation", 2800, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
