@@ -51,7 +51,9 @@ def request_of(document: Document, operation: Operation) -> Request | None:
             cookies.append(f"{parameter.name}={quote(text)}")
     if cookies:
         headers["Cookie"] = "; ".join(cookies)
-    target = "?".join(part for part in (path, "&".join([operation.fixed_query, urlencode(query)]).strip("&")) if part)
+    target = "?".join(
+        part for part in (path, "&".join([operation.fixed_query, urlencode(query)]).strip("&")) if part
+    )
     if operation.body is None or not operation.body.required:
         return Request(operation.method, target, headers)
     content = operation.body.contents[0]
@@ -144,12 +146,12 @@ class _Maker:
         return self._string(schema)
 
     @staticmethod
-    def _number(schema: Schema) -> int | float:
+    def _number(schema: Schema) -> Any:
         low = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
         return min(low, schema["maximum"]) if "maximum" in schema and "minimum" not in schema else low
 
     @staticmethod
-    def _string(schema: Schema) -> str:
+    def _string(schema: Schema) -> Any:
         if "pattern" in schema:
             texts = st.from_regex(schema["pattern"], alphabet=st.characters(codec="ascii")).filter(
                 lambda text: schema.get("minLength", 1) <= len(text) <= schema.get("maxLength", 200)

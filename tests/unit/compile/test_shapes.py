@@ -102,7 +102,12 @@ def test_a_parameter_in_the_path_is_there_whenever_the_route_is_found() -> None:
 def test_credentials_and_what_frames_a_message_are_nobody_s_business_here() -> None:
     parameters = [
         {"name": name, "in": location, "required": True, "schema": {"type": "integer"}}
-        for name, location in [("X-Key", "header"), ("Host", "header"), ("Cookie", "header"), ("key", "query")]
+        for name, location in [
+            ("X-Key", "header"),
+            ("Host", "header"),
+            ("Cookie", "header"),
+            ("key", "query"),
+        ]
     ]
     schemes = {
         "header": {"type": "apiKey", "in": "header", "name": "x-key"},
@@ -226,7 +231,13 @@ def test_forms_are_checked_field_by_field() -> None:
     assert "closed" not in form["check"]["fields"]
     (multipart,) = body({"multipart/form-data": {"schema": schema}})
     fields = {field["name"]: field for field in multipart["check"]["fields"]["fields"]}
-    assert fields["file"] == {"name": "file", "style": "form", "explode": True, "file": True, "required": True}
+    assert fields["file"] == {
+        "name": "file",
+        "style": "form",
+        "explode": True,
+        "file": True,
+        "required": True,
+    }
     assert fields["tags"]["required"] is True
 
 
@@ -248,8 +259,8 @@ def test_swagger_s_formats_and_forms_are_read_too() -> None:
 
 
 def test_a_document_that_refers_to_itself_ends() -> None:
-    schemas = {"Loop": {"$ref": "#/components/schemas/Loop"}, "Tree": {"anyOf": [{"type": "integer"}]}}
-    schemas["Tree"]["anyOf"].append({"$ref": "#/components/schemas/Tree"})  # type: ignore[attr-defined]
+    tree = {"anyOf": [{"type": "integer"}, {"$ref": "#/components/schemas/Tree"}]}
+    schemas = {"Loop": {"$ref": "#/components/schemas/Loop"}, "Tree": tree}
     for name in schemas:
         described = [{"name": "q", "in": "query", "schema": {"$ref": f"#/components/schemas/{name}"}}]
         assert shape({"parameters": described}, components={"schemas": schemas})["parameters"]
