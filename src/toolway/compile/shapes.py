@@ -97,7 +97,9 @@ class Shapes:
         if parameter.style == "deepObject":
             return types != {"object"} or not self._requires(parameter.schema)
         is_loose = _is_loose(parameter.style, explode=parameter.explode)
-        return is_loose and "object" in types and not (types == {"object"} and self._requires(parameter.schema))
+        return (
+            is_loose and "object" in types and not (types == {"object"} and self._requires(parameter.schema))
+        )
 
     def _value(self, made: dict[str, Any], schema: Schema) -> dict[str, Any]:
         """Schema and types of a value that is written as `made` says; empty where any text is one, or where
@@ -108,7 +110,11 @@ class Shapes:
         values = self._values(schema)
         types = set(values.get("types", ()))
         if not made.get("json"):
-            inner = [values.get("items", ()), values.get("others", ()), *values.get("properties", {}).values()]
+            inner = [
+                values.get("items", ()),
+                values.get("others", ()),
+                *values.get("properties", {}).values(),
+            ]
             if any(_COMPOUND.intersection(each) for each in inner):
                 return {}
             is_loose = _is_loose(made["style"], explode=made.get("explode", False))
@@ -121,9 +127,11 @@ class Shapes:
         return {"values": values, "schema": self._shared(schema)}
 
     def _body(self, body: Body) -> dict[str, Any]:
-        contents: dict[str, dict[str, Any]] = {}
+        contents: dict[str, Any] = {}
         for content in body.contents:
             contents.setdefault(essence(content.media_type), self._check(content))
+        for media_type in body.also:
+            contents.setdefault(essence(media_type), "any")
         listed = [{"media_type": name, "check": check} for name, check in contents.items()]
         return {**({"required": True} if body.required else {}), "contents": listed}
 
@@ -254,7 +262,11 @@ def is_constrained(shape: dict[str, Any]) -> bool:
 
 def _is_known(field: dict[str, Any]) -> bool:
     """Whether the field is under its own name."""
-    return field.get("file") is True or "array" not in field.get("values", {}).get("types", ()) or "json" in field
+    return (
+        field.get("file") is True
+        or "array" not in field.get("values", {}).get("types", ())
+        or "json" in field
+    )
 
 
 def _is_loose(style: str, *, explode: bool) -> bool:
