@@ -69,6 +69,8 @@ pub struct Builder<'a> {
     rules: Vec<Rule>,
     /// The sequences of what was replaced, which what takes its place keeps.
     sequences: HashMap<(Kind, String), u64>,
+    /// Consumers that went, of whom others of the same name inherit.
+    replaced: HashMap<Arc<str>, Arc<Consumer>>,
     /// Entries that could not be built; that they are missing is no problem of those who need them.
     failed: HashSet<(Kind, String)>,
 }
@@ -84,6 +86,7 @@ impl<'a> Builder<'a> {
             problems: Problems::default(),
             state,
             sequences: HashMap::new(),
+            replaced: HashMap::new(),
             failed: HashSet::new(),
         }
     }
@@ -140,6 +143,7 @@ impl<'a> Builder<'a> {
             Kind::Consumers => {
                 let consumer = draft.consumers.remove(id)?;
                 self.groups.leave(&Place::Consumer(consumer.username.clone()));
+                self.replaced.insert(consumer.username.clone(), consumer);
             }
             Kind::Apps => _ = draft.apps.remove(id)?,
             Kind::Routes => {
@@ -199,7 +203,10 @@ impl<'a> Builder<'a> {
         let before = self.problems.len();
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
-        let consumer = Consumer::build(&consumer, chain, &self.state.last_uses, &mut problem);
+        let consumer = Consumer::build(&consumer, chain, &mut problem);
+        if let Some(before) = self.replaced.remove(&*consumer.username) {
+            consumer.inherit(&before);
+        }
         if self.problems.len() == before {
             let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
             self.draft.consumers.insert(consumer, &mut problem);
@@ -299,8 +306,10 @@ impl<'a> Builder<'a> {
             return Err(problems);
         }
         self.rules.sort_by_key(|rule| rule.sequence);
+        let global = Chain::concatenated(self.rules.iter().map(|rule| &rule.chain));
         Ok(Generation {
-            global: Chain::concatenated(self.rules.iter().map(|rule| &rule.chain)),
+            told: global.told_headers().into(),
+            global,
             rules: self.rules.into(),
             tls: Arc::new(self.tls),
             groups: self.groups.into_groups(),
