@@ -233,7 +233,7 @@ impl Exchange {
         self.record.route.clone_from(&self.route);
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
-        self.strip_told(chains);
+        self.strip_told(route.as_deref());
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
