@@ -139,7 +139,14 @@ Plugins = dict[str, dict[str, Any]]
 class Model(BaseModel):
     """A mapping of the file with fixed fields."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, arbitrary_types_allowed=False)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        arbitrary_types_allowed=False,
+        # What checks a kind takes memory and time to build, and most configurations have few of the kinds.
+        defer_build=True,
+    )
 
     not_supported: ClassVar[frozenset[str]] = frozenset()
     """Fields that APISIX has here and Toolway does not serve yet."""
