@@ -79,12 +79,7 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(
-        mut draft: Generation,
-        put: &'static str,
-        state: &'a Arc<State>,
-        built: &'a TlsTable,
-    ) -> Self {
+    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>, built: &'a TlsTable) -> Self {
         Self {
             groups: Joining::new(std::mem::take(&mut draft.groups)),
             tls: TlsTable::clone(&draft.tls),
