@@ -14,6 +14,7 @@ from toolway.compile.clashes import report_clashes
 from toolway.compile.compiled import Compiled
 from toolway.compile.consumers import add_consumers, add_global_rules, report_missing_consumers
 from toolway.compile.draft import Draft
+from toolway.compile.metadata import apply_metadata
 from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
 from toolway.compile.ssls import add_ssls
@@ -71,6 +72,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
         add_app(draft, app, view, (logos or {}).get(app.id))
     add_consumers(draft)
     add_global_rules(draft)
+    apply_metadata(draft)
     report_missing_consumers(draft)
     report_clashes(draft)
     if draft.problems:

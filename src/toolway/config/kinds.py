@@ -151,6 +151,17 @@ def _secrets(value: Any) -> Iterator[Reference]:
             yield from _secrets(item)
 
 
+def uses(value: Mapping[str, Any], plugin: str) -> bool:
+    """Whether a resource, which need not have been checked, has settings of a plugin."""
+    operations = value.get("operations")
+    inside = list(operations.values()) if isinstance(operations, dict) else []
+    return any(
+        isinstance(plugins := each.get("plugins"), dict) and plugin in plugins
+        for each in (value, *inside)
+        if isinstance(each, dict)
+    )
+
+
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """Pointers and texts of all that may be an id or have one."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):

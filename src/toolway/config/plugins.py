@@ -94,7 +94,7 @@ class PluginChecker:
         return found
 
     def check_metadata(self, name: str, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
-        """All problems of the metadata `settings` of the plugin `name`, which stand at `pointer`."""
+        """All problems of the metadata `settings`, which stand at `pointer`, of a plugin that has none."""
         if name not in self._schemas:
             return [self.unknown(name, f"{pointer}/id")]
         message = f'the plugin "{name}" has no settings that hold wherever it runs'

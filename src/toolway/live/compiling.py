@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from toolway.apps.curate import may_select
 from toolway.compile import compile as compile_configuration
 from toolway.config import parse
-from toolway.config.kinds import KINDS
+from toolway.config.kinds import KINDS, uses
+from toolway.config.models import METADATA
 from toolway.config.secret import reveal
 from toolway.live.assembly import Assembly
 from toolway.problem import ConfigurationError, Problem
@@ -193,6 +194,7 @@ def _put_together(
             value = state.get(*key)
             if value is not None:
                 following += _add(assembly, state, key, value, key in closed)
+                following += [("plugin_metadata", name) for name in METADATA if uses(value, name)]
         waiting = following
 
 
