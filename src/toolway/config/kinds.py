@@ -125,12 +125,28 @@ def _named(value: Mapping[str, Any]) -> Iterator[Reference]:
         identifier = value.get(name)
         if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
             yield kind, str(identifier)
+    if any(_takes_metadata(plugins) for plugins in _plugins(value)):
+        yield "plugin_metadata", "cors"
     for holder in (value, value.get("upstream")):
         tls = holder.get("tls") if isinstance(holder, dict) else None
         identifier = tls.get("client_cert_id") if isinstance(tls, dict) else None
         if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
             yield "ssls", str(identifier)
     yield from _secrets(value)
+
+
+def _plugins(value: Mapping[str, Any]) -> Iterator[Any]:
+    """The plugins of a resource, and of an api's operations."""
+    yield value.get("plugins")
+    operations = value.get("operations")
+    for settings in operations.values() if isinstance(operations, Mapping) else ():
+        yield settings.get("plugins") if isinstance(settings, Mapping) else None
+
+
+def _takes_metadata(plugins: Any) -> bool:
+    """Whether `cors` among the plugins refers to its metadata."""
+    cors = plugins.get("cors") if isinstance(plugins, Mapping) else None
+    return isinstance(cors, Mapping) and "allow_origins_by_metadata" in cors
 
 
 def _secrets(value: Any) -> Iterator[Reference]:

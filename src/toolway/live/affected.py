@@ -18,7 +18,17 @@ if TYPE_CHECKING:
     from toolway.store import Key
 
 _REFERRED_TO = frozenset(
-    {"ssls", "secrets", "upstreams", "services", "plugin_configs", "consumer_groups", "consumers", "apis"}
+    {
+        "apis",
+        "consumer_groups",
+        "consumers",
+        "plugin_configs",
+        "plugin_metadata",
+        "secrets",
+        "services",
+        "ssls",
+        "upstreams",
+    }
 )
 
 
