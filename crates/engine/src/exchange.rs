@@ -128,7 +128,8 @@ pub struct Exchange {
     pub withheld_cookies: SmallVec<[Arc<str>; 1]>,
     /// The claims of the caller's token, where a plugin keeps them.
     pub claims: Option<Box<serde_json::Map<String, serde_json::Value>>>,
-    /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
+    /// Set on the response, whoever makes it, over headers of the same name; only Vary and Set-Cookie are added to what
+    /// is there.
     pub response_headers: HeaderMap,
     /// Written when it is dropped, with the exchange or with the body of its response.
     pub record: Ending,
@@ -364,14 +365,14 @@ impl Exchange {
     }
 
     /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
-    /// header (RFC 9110, section 12.5.5), so it is added to.
+    /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
     pub fn set_response_headers(&mut self, response: &mut Response) {
         let mut several = header::VARY;
         for (name, value) in std::mem::take(&mut self.response_headers) {
             // Further values of one header come without its name.
             let is_first = name.is_some();
             several = name.unwrap_or(several);
-            if several == header::VARY || !is_first {
+            if matches!(several, header::VARY | header::SET_COOKIE) || !is_first {
                 response.headers_mut().append(&several, value);
             } else {
                 response.headers_mut().insert(&several, value);

@@ -7,12 +7,14 @@
 
 mod build;
 mod consumers;
+mod labels;
 mod references;
 mod route;
 #[cfg(test)]
 mod tests;
 
 pub use consumers::{Consumer, Consumers, Identity};
+pub use labels::values;
 pub use route::{RouteEntry, StaticAnswer, Target};
 
 use crate::mcp::McpApp;

@@ -130,12 +130,28 @@ def _named(value: Mapping[str, Any]) -> Iterator[Reference]:
         identifier = value.get(name)
         if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
             yield kind, str(identifier)
+    if any(_takes_metadata(plugins) for plugins in _plugins(value)):
+        yield "plugin_metadata", "cors"
     for holder in (value, value.get("upstream")):
         tls = holder.get("tls") if isinstance(holder, dict) else None
         identifier = tls.get("client_cert_id") if isinstance(tls, dict) else None
         if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
             yield "ssls", str(identifier)
     yield from _secrets(value)
+
+
+def _plugins(value: Mapping[str, Any]) -> Iterator[Any]:
+    """The plugins of a resource, and of an api's operations."""
+    yield value.get("plugins")
+    operations = value.get("operations")
+    for settings in operations.values() if isinstance(operations, Mapping) else ():
+        yield settings.get("plugins") if isinstance(settings, Mapping) else None
+
+
+def _takes_metadata(plugins: Any) -> bool:
+    """Whether `cors` among the plugins refers to its metadata."""
+    cors = plugins.get("cors") if isinstance(plugins, Mapping) else None
+    return isinstance(cors, Mapping) and "allow_origins_by_metadata" in cors
 
 
 def _secrets(value: Any) -> Iterator[Reference]:
@@ -153,13 +169,7 @@ def _secrets(value: Any) -> Iterator[Reference]:
 
 def uses(value: Mapping[str, Any], plugin: str) -> bool:
     """Whether a resource, which need not have been checked, has settings of a plugin."""
-    operations = value.get("operations")
-    inside = list(operations.values()) if isinstance(operations, dict) else []
-    return any(
-        isinstance(plugins := each.get("plugins"), dict) and plugin in plugins
-        for each in (value, *inside)
-        if isinstance(each, dict)
-    )
+    return any(isinstance(plugins, Mapping) and plugin in plugins for plugins in _plugins(value))
 
 
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
@@ -178,6 +188,8 @@ def _makes(pointer: str, text: str, reference: Reference) -> bool:
     kind, identifier = reference
     if kind == "secrets":
         return next(_secrets(text), None) == reference
+    if kind == "plugin_metadata":
+        return f"/plugins/{identifier}/allow_origins_by_metadata" in pointer
     if kind == "apis":
         return pointer.startswith("/operations/") and text.startswith(f"{identifier}:")
     name = pointer.rpartition("/")[2]

@@ -18,7 +18,6 @@ from toolway.config.identity import identifier_of
 from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
-    METADATA,
     Api,
     Consumer,
     ConsumerGroup,
@@ -264,22 +263,13 @@ class _Parser:
             resource.proved_by(tuple(self._proofs(resource)))
             return
         if isinstance(resource, PluginMetadata):
-            self._read_metadata(resource)
+            self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
         if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():
                 at = f"{pointer}/operations{pointer_to(pattern)}/plugins"
                 self._note_all(self._plugins.check(settings.plugins, at))
-
-    def _read_metadata(self, resource: PluginMetadata) -> None:
-        given = resource.model_extra or {}
-        if resource.id not in METADATA:
-            self._note_all(self._plugins.check_metadata(resource.id, given, resource.pointer))
-            return
-        settings = self._model(METADATA[resource.id], given, resource.pointer)
-        if settings is not None:
-            resource.read(settings)
 
     def _check_plugins_of_wrong(self, model: type[Resource], data: dict[str, Any], pointer: str) -> None:
         """The plugins of a resource in which something else is wrong, so that all its mistakes are told."""

@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from toolway.config.apisix import PLUGINS
 from toolway.config.errors import listing, near
+from toolway.config.metadata import check_metadata
 from toolway.config.secret import reveal
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, limited
@@ -97,8 +98,7 @@ class PluginChecker:
         """All problems of the metadata `settings`, which stand at `pointer`, of a plugin that has none."""
         if name not in self._schemas:
             return [self.unknown(name, f"{pointer}/id")]
-        message = f'the plugin "{name}" has no settings that hold wherever it runs'
-        return [self._source.problem("not-supported-yet", message, pointer)] if settings else []
+        return list(check_metadata(self._source, name, settings, pointer))
 
     def unknown(self, name: str, pointer: str) -> Problem:
         """That there is no such plugin, or none yet."""

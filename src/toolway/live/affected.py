@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from toolway.apps.curate import may_select
 from toolway.config.kinds import uses
+from toolway.config.metadata import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +29,17 @@ _WITH_PLUGINS = (
     "apis",
 )
 _REFERRED_TO = frozenset(
-    {"ssls", "secrets", "upstreams", "services", "plugin_configs", "consumer_groups", "consumers", "apis"}
+    {
+        "apis",
+        "consumer_groups",
+        "consumers",
+        "plugin_configs",
+        "plugin_metadata",
+        "secrets",
+        "services",
+        "ssls",
+        "upstreams",
+    }
 )
 
 
@@ -61,7 +72,7 @@ def _compiled_as(key: Key) -> Key:
 
 def _dependents(state: State, key: Key, stays: Callable[[Key], bool]) -> Iterator[Key]:
     kind, identifier = key
-    if kind == "plugin_metadata":
+    if kind == "plugin_metadata" and identifier in UNNAMED:
         for user in _WITH_PLUGINS:
             yield from ((user, found) for found, value in state.scan(user) if uses(value, identifier))
     if kind not in _REFERRED_TO:

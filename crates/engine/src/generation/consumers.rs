@@ -1,5 +1,6 @@
 //! Consumers, found by name and by what proves them. There may be a hundred thousand, so each takes little room.
 
+use super::labels::Labels;
 use crate::plugins::{Chain, Problem, Proof, Scheme};
 use crate::snapshot;
 use crate::table::{Keyed, Table};
@@ -12,6 +13,7 @@ pub struct Consumer {
     pub username: Arc<str>,
     pub group: Option<Arc<str>>,
     pub custom_id: Option<Arc<str>>,
+    pub labels: Labels,
     /// The consumer's own plugins, which go before a route's of the same name.
     pub chain: Chain,
     credentials: Box<[Credential]>,
@@ -132,6 +134,7 @@ impl Consumer {
             username: consumer.username.as_str().into(),
             group: consumer.group.as_deref().map(Arc::from),
             custom_id: consumer.labels.get("custom_id").map(|id| id.as_str().into()),
+            labels: Labels::new(&consumer.labels),
             chain,
             credentials: credentials.into(),
         }

@@ -18,12 +18,13 @@ pub struct Chain {
 #[derive(Clone)]
 struct Step {
     entry: &'static Entry,
+    phase: Phase,
     plugin: Arc<dyn Plugin>,
 }
 
 impl Step {
     fn order(&self) -> (Phase, Reverse<i32>, &'static str) {
-        (self.entry.phase, Reverse(self.entry.priority), self.entry.name)
+        (self.phase, Reverse(self.entry.priority), self.entry.name)
     }
 }
 
@@ -41,7 +42,7 @@ impl Chain {
                 continue;
             };
             match entry.build(config, context) {
-                Ok(plugin) => steps.push(Step { entry, plugin }),
+                Ok(plugin) => steps.push(Step { entry, phase: entry.phase_at(context.place), plugin }),
                 Err(why) => problem(name, why),
             }
         }
@@ -65,7 +66,7 @@ impl Chain {
         phases: std::ops::RangeInclusive<Phase>,
         exchange: &mut Exchange,
     ) -> Option<Response> {
-        for step in self.steps.iter().filter(|step| phases.contains(&step.entry.phase)) {
+        for step in self.steps.iter().filter(|step| phases.contains(&step.phase)) {
             match step.plugin.request(exchange) {
                 Flow::Continue => {}
                 Flow::Respond(response) => return Some(response),
@@ -111,7 +112,7 @@ impl Chain {
 
     /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
     pub fn without_limits_of(&self, counted: &Chain) -> Chain {
-        let counts = |step: &&Step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name);
+        let counts = |step: &&Step| step.phase != Phase::Limit || !counted.has(step.entry.name);
         Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
     }
 

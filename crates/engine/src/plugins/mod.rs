@@ -4,27 +4,37 @@
 //! [`TABLE`]. It is built once per snapshot and run for many requests, so `request` parses nothing and allocates
 //! little. What must outlive a swap (counters, metrics) lives in [`State`] and is keyed by [`Place`].
 
+mod acl;
 mod basic_auth;
 mod chain;
+mod client_control;
+mod consumer_restriction;
 mod cors;
 pub mod counters;
+mod csrf;
 mod entrance;
 mod groups;
 mod hmac_auth;
+mod ip_restriction;
 mod jwt_auth;
 mod key_auth;
 mod limit_count;
 mod mtls_auth;
 mod multi_auth;
+mod openai_egress;
 #[cfg(test)]
 mod panicking;
 mod prometheus;
 mod proof;
 mod proxy_rewrite;
 mod real_ip;
+mod referer_restriction;
 mod request_id;
+mod restriction;
 #[cfg(test)]
 pub(crate) mod testing;
+mod ua_restriction;
+mod uri_blocker;
 
 pub use basic_auth::Passwords;
 pub use chain::Chain;
@@ -166,6 +176,8 @@ pub struct Entry {
     /// APISIX's priority of the plugin.
     pub priority: i32,
     pub phase: Phase,
+    /// Whether a consumer may have it too, at which it runs in the access phase.
+    joins_late: bool,
     build: Builder,
     schema: fn() -> schemars::Schema,
 }
@@ -173,20 +185,37 @@ pub struct Entry {
 type Builder = fn(&Value, &BuildContext<'_>) -> Result<Arc<dyn Plugin>, Problem>;
 
 const fn entry<P: Build>(name: &'static str, priority: i32, phase: Phase) -> Entry {
-    Entry { name, priority, phase, build: build::<P>, schema: schema::<P> }
+    Entry { name, priority, phase, joins_late: false, build: build::<P>, schema: schema::<P> }
+}
+
+impl Entry {
+    /// The same for a plugin that also says what one consumer may do.
+    const fn also_of_consumers(self) -> Entry {
+        Entry { joins_late: true, ..self }
+    }
 }
 
 /// Every plugin of the engine.
 pub static TABLE: &[Entry] = &[
     entry::<real_ip::RealIp>("real-ip", 23000, Phase::Receive),
+    entry::<client_control::ClientControl>("client-control", 22000, Phase::Receive).also_of_consumers(),
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
+    entry::<ip_restriction::IpRestriction>("ip-restriction", 3000, Phase::Receive).also_of_consumers(),
+    entry::<openai_egress::OpenaiEgress>("openai-egress", 3000, Phase::Receive).also_of_consumers(),
+    entry::<ua_restriction::UaRestriction>("ua-restriction", 2999, Phase::Receive).also_of_consumers(),
+    entry::<referer_restriction::RefererRestriction>("referer-restriction", 2990, Phase::Receive)
+        .also_of_consumers(),
+    entry::<uri_blocker::UriBlocker>("uri-blocker", 2900, Phase::Receive).also_of_consumers(),
     entry::<multi_auth::MultiAuth>("multi-auth", 2600, Phase::Authenticate),
     entry::<mtls_auth::MtlsAuth>("mtls-auth", 2540, Phase::Authenticate),
     entry::<hmac_auth::HmacAuth>("hmac-auth", 2530, Phase::Authenticate),
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
+    entry::<csrf::Csrf>("csrf", 2980, Phase::Access),
+    entry::<acl::Acl>("acl", 2410, Phase::Access),
+    entry::<consumer_restriction::ConsumerRestriction>("consumer-restriction", 2400, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),
     entry::<prometheus::Prometheus>("prometheus", 500, Phase::Finish),
@@ -200,10 +229,18 @@ impl Entry {
         TABLE.iter().find(|entry| entry.name == name)
     }
 
+    /// The phase in which the plugin runs at `place`.
+    pub fn phase_at(&self, place: &Place) -> Phase {
+        match place {
+            Place::Consumer(_) if self.joins_late => Phase::Access,
+            _ => self.phase,
+        }
+    }
+
     /// Builds the plugin from its configuration. At a consumer, whose plugins take part once it is known, what would
     /// have run before is refused rather than left without effect.
     pub fn build(&self, config: &Value, context: &BuildContext<'_>) -> Result<Arc<dyn Plugin>, Problem> {
-        if matches!(context.place, Place::Consumer(_)) && self.phase < Phase::Access {
+        if matches!(context.place, Place::Consumer(_)) && self.phase_at(context.place) < Phase::Access {
             let name = self.name;
             let why = format!(
                 "{name} runs before the consumer is known, so it cannot be a consumer's; put it on a route, a service, \

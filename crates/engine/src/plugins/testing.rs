@@ -34,6 +34,18 @@ impl Bench {
             .unwrap_or_else(|message| panic!("{message}"))
     }
 
+    /// A worker whose generation has the consumer carol too, with an API key and the fields of `more`.
+    pub fn with_carol_as(more: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut carol = consumer("carol");
+        if let (Value::Object(carol), Value::Object(more)) = (&mut carol, more) {
+            carol.extend(more);
+        }
+        let generation =
+            generation(&state, "route", plugins, &[carol]).unwrap_or_else(|message| panic!("{message}"));
+        Self::of(generation, state, "route")
+    }
+
     /// The same with a credential as the snapshot has it; or why it cannot be built.
     pub fn with_carol(credential: &Value, plugins: Value) -> Result<Self, String> {
         let state = Arc::default();
@@ -113,12 +125,13 @@ impl Wake for Unpark {
     }
 }
 
+fn consumer(name: &str) -> Value {
+    let config = json!({"key_sha256": key(&format!("{name}-key"))});
+    let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
+    json!({"username": name, "group": "staff", "credentials": [credential]})
+}
+
 fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
-    let consumer = |name: &str| {
-        let config = json!({"key_sha256": key(&format!("{name}-key"))});
-        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
-        json!({"username": name, "group": "staff", "credentials": [credential]})
-    };
     let consumers = [consumer("alice"), consumer("bob"), json!({"username": "guest"})];
     let snapshot = json!({
         "version": 1,

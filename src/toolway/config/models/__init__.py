@@ -13,13 +13,7 @@ from toolway.config.models.credentials import CREDENTIALS
 from toolway.config.models.gateway import Admin, AdminKey, AdminTls, GatewaySettings, GatewayTls
 from toolway.config.models.global_rule import GlobalRule
 from toolway.config.models.plugin_config import PluginConfig
-from toolway.config.models.plugin_metadata import (
-    METADATA,
-    CorsMetadata,
-    LimitCountMetadata,
-    MetadataMissingError,
-    PluginMetadata,
-)
+from toolway.config.models.plugin_metadata import PluginMetadata
 from toolway.config.models.route import Route
 from toolway.config.models.secret_manager import SecretManager
 from toolway.config.models.service import Service
@@ -28,7 +22,6 @@ from toolway.config.models.upstream import Timeout, Upstream, UpstreamSettings, 
 
 __all__ = [
     "CREDENTIALS",
-    "METADATA",
     "Admin",
     "AdminKey",
     "AdminTls",
@@ -37,14 +30,11 @@ __all__ = [
     "Consumer",
     "ConsumerAlone",
     "ConsumerGroup",
-    "CorsMetadata",
     "Credential",
     "GatewaySettings",
     "GatewayTls",
     "GlobalRule",
     "Identified",
-    "LimitCountMetadata",
-    "MetadataMissingError",
     "Model",
     "OperationSettings",
     "OperationTool",
