@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -101,9 +102,8 @@ def test_networks_are_read_in_order_and_once() -> None:
     ],
 )
 def test_a_list_that_is_not_wholly_well_formed_is_refused(content: bytes, why: str) -> None:
-    with pytest.raises(ValueError, match="it|appear") as refused:
+    with pytest.raises(ValueError, match=re.escape(why)):
         prefixes_of(content)
-    assert why in str(refused.value)
 
 
 def test_a_url_is_read_once_until_it_is_looked_at_again(publisher: Publisher) -> None:
