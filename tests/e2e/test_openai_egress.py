@@ -1,4 +1,4 @@
-"""`openai-egress` on the wire: whose address is published may call, while lists change, fail and come back."""
+"""`openai-egress` on the wire: whose address is published may call, while lists change and fail."""
 
 from __future__ import annotations
 

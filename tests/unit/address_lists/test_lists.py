@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolway.address_lists import AddressListError, AddressLists
-from toolway.address_lists import lists as module
 from toolway.address_lists.published import prefixes_of
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def test_a_list_that_is_old_by_now_is_an_error_in_the_log(
     lists.read(publisher.url)
     (read_at,) = lists.read_at().values()
     publisher.status = 500
-    monkeypatch.setattr(module.time, "time", lambda: read_at + 90_000)
+    monkeypatch.setattr(time, "time", lambda: read_at + 90_000)
     for _ in range(2):
         lists.refresh()
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
