@@ -127,7 +127,7 @@ class Gateway(Running):
         warn_of_few_files()
         if watch:
             self._reader.managed.start(self.reload)
-            self._reader.lists.start(self.reload)
+            self._reader.lists.start(self.reload, lambda: self._tell_lists(self._reader.lists))
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
 

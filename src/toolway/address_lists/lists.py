@@ -61,15 +61,17 @@ class AddressLists:
         self._lock = threading.Lock()
         self._kept: dict[str, _Kept] = {}
         self._changed: Callable[[], object] = lambda: None
+        self._looked: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self, changed: Callable[[], object]) -> None:
+    def start(self, changed: Callable[[], object], looked: Callable[[], object] = lambda: None) -> None:
         """Looks at URLs again from now on, on a thread of its own: at copies of an earlier run at once.
 
-        Calls `changed` when a list has changed.
+        Calls `changed` when a list has changed, and `looked` whenever any was looked at.
         """
         self._changed = changed
+        self._looked = looked
         self._thread = threading.Thread(target=self._follow, name="toolway-addresses", daemon=True)
         self._thread.start()
 
@@ -86,10 +88,13 @@ class AddressLists:
             kept = self._kept.get(source)
         if kept is None and is_url(source):
             kept = self._copy(source)
-        if kept is None or kept.is_due or not is_url(source):
+        is_due = kept is None or kept.is_due or not is_url(source)
+        if kept is None or is_due:
             kept = self._look(source, kept)
         with self._lock:
             self._kept[source] = kept
+        if is_due:
+            self._looked()
         return kept.prefixes
 
     def refresh(self, *, older_than: float = 0.0) -> bool:
@@ -112,6 +117,7 @@ class AddressLists:
             with self._lock:
                 if source in self._kept:
                     self._kept[source] = after
+        self._looked()
         if changed:
             logger.info("address lists have changed")
             self._changed()

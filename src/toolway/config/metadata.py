@@ -1,7 +1,7 @@
 """Plugin metadata: what settings plugins have that hold wherever they run.
 
-Of `cors` they are lists, which its settings name. Of `limit-count` they are settings that hold where its own do
-not say otherwise.
+Of `cors` they are lists, which its settings name. Of `limit-count` they are settings that hold where its own
+do not say otherwise.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ class LiveGateway(Running):
         self._built.start(beside=beside)
         warn_of_few_files()
         self._managed.start(self.reload)
-        self._lists.start(self.reload)
+        self._lists.start(self.reload, lambda: self._tell_lists(self._lists))
         self._follower = threading.Thread(target=self._follow, name="toolway-live", daemon=True)
         self._follower.start()
 

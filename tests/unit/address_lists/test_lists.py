@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import re
 import threading
+import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolway.address_lists import AddressListError, AddressLists
-from toolway.address_lists import lists as module
 from toolway.address_lists.published import prefixes_of
 
 if TYPE_CHECKING:
@@ -101,9 +102,8 @@ def test_networks_are_read_in_order_and_once() -> None:
     ],
 )
 def test_a_list_that_is_not_wholly_well_formed_is_refused(content: bytes, why: str) -> None:
-    with pytest.raises(ValueError, match="it|appear") as refused:
+    with pytest.raises(ValueError, match=re.escape(why)):
         prefixes_of(content)
-    assert why in str(refused.value)
 
 
 def test_a_url_is_read_once_until_it_is_looked_at_again(publisher: Publisher) -> None:
@@ -150,7 +150,7 @@ def test_a_list_that_is_old_by_now_is_an_error_in_the_log(
     lists.read(publisher.url)
     (read_at,) = lists.read_at().values()
     publisher.status = 500
-    monkeypatch.setattr(module.time, "time", lambda: read_at + 90_000)
+    monkeypatch.setattr(time, "time", lambda: read_at + 90_000)
     for _ in range(2):
         lists.refresh()
     errors = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
