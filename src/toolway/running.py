@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from toolway import _engine
+    from toolway.address_lists import AddressLists
 
 logger = logging.getLogger("toolway.gateway")
 
@@ -144,6 +145,10 @@ class Running(ABC):
         for name in _FIXED_UNTIL_RESTART:
             if settings.get(name) != self._started_with.get(name):
                 logger.warning("gateway.%s has changed, which takes a restart", name)
+
+    def _tell_lists(self, lists: AddressLists) -> None:
+        """Tells the metrics when address lists were last read."""
+        self._built.tell_address_lists([(source, int(at)) for source, at in lists.read_at().items()])
 
     @property
     def _built(self) -> _engine.Engine:

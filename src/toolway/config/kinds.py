@@ -137,6 +137,8 @@ def _add_named(value: Mapping[str, Any], found: dict[Reference, None]) -> None:
     for tls in (value.get("tls"), upstream.get("tls") if isinstance(upstream, dict) else None):
         if isinstance(tls, dict):
             _add("ssls", tls.get("client_cert_id"), found)
+    if any(_takes_metadata(plugins) for plugins in _plugins(value)):
+        _add("plugin_metadata", "cors", found)
     _add_secrets(value.values(), found)
 
 
@@ -155,6 +157,25 @@ def _add_secrets(items: Iterable[Any], found: dict[Reference, None]) -> None:
             _add_secrets(item.values() if isinstance(item, dict) else item, found)
 
 
+def _plugins(value: Mapping[str, Any]) -> Iterator[Any]:
+    """The plugins of a resource, and of an api's operations."""
+    yield value.get("plugins")
+    operations = value.get("operations")
+    for settings in operations.values() if isinstance(operations, Mapping) else ():
+        yield settings.get("plugins") if isinstance(settings, Mapping) else None
+
+
+def _takes_metadata(plugins: Any) -> bool:
+    """Whether `cors` among the plugins refers to its metadata."""
+    cors = plugins.get("cors") if isinstance(plugins, Mapping) else None
+    return isinstance(cors, Mapping) and "allow_origins_by_metadata" in cors
+
+
+def uses(value: Mapping[str, Any], plugin: str) -> bool:
+    """Whether a resource, which need not have been checked, has settings of a plugin."""
+    return any(isinstance(plugins, Mapping) and plugin in plugins for plugins in _plugins(value))
+
+
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """Pointers and texts of all that may be an id or have one."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -171,6 +192,8 @@ def _makes(pointer: str, text: str, reference: Reference) -> bool:
     kind, identifier = reference
     if kind == "secrets":
         return next(_secrets(text), None) == reference
+    if kind == "plugin_metadata":
+        return f"/plugins/{identifier}/allow_origins_by_metadata" in pointer
     if kind == "apis":
         return pointer.startswith("/operations/") and text.startswith(f"{identifier}:")
     name = pointer.rpartition("/")[2]
