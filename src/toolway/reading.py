@@ -24,7 +24,7 @@ from toolway.problem import ConfigurationError, Problem
 from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from toolway.config.models import Api, App

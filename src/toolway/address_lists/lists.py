@@ -29,6 +29,7 @@ logger = logging.getLogger("toolway.address_lists")
 REFRESH_SECONDS = 3600.0
 STALE_SECONDS = 86400.0
 """From this age on, a list that cannot be read is an error in the log at each look."""
+_END_SECONDS = 1.0
 _LIMITS = Limits(bytes=MAXIMUM_BYTES, redirects=3, seconds=15.0)
 
 
@@ -117,6 +118,8 @@ class AddressLists:
             with self._lock:
                 if source in self._kept:
                     self._kept[source] = after
+        if self._stopping.is_set():
+            return False
         self._looked()
         if changed:
             logger.info("address lists have changed")
@@ -139,10 +142,10 @@ class AddressLists:
             self._kept = {source: kept for source, kept in self._kept.items() if source in sources}
 
     def close(self) -> None:
-        """Ends looking again."""
+        """Ends looking again. A look that is under way is not waited for; what it finds changes nothing."""
         self._stopping.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(_END_SECONDS)
             self._thread = None
 
     def _look(self, source: str, before: _Kept | None) -> _Kept:
@@ -199,9 +202,10 @@ class AddressLists:
         data = {"source": source, "read_at": kept.read_at, "prefixes": entries}
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-                json.dump(data, file)
-            Path(file.name).replace(path)
+            with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+                made = Path(folder, path.name)
+                made.write_text(json.dumps(data), encoding="utf-8")
+                made.replace(path)
         except OSError as error:
             logger.warning("the address list %s cannot be kept for a restart: %s", _shown(source), error)
 

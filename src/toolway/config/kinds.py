@@ -8,6 +8,7 @@ Admin API shows it; checking it is the work of `parse`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from toolway.config.models import (
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 Reference = tuple[str, str]
 """Kind and id of a resource."""
@@ -191,7 +192,9 @@ def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
 def _makes(pointer: str, text: str, reference: Reference) -> bool:
     kind, identifier = reference
     if kind == "secrets":
-        return next(_secrets(text), None) == reference
+        found: dict[Reference, None] = {}
+        _add_secrets([text], found)
+        return reference in found
     if kind == "plugin_metadata":
         return f"/plugins/{identifier}/allow_origins_by_metadata" in pointer
     if kind == "apis":

@@ -15,7 +15,6 @@ from toolway.compile import compile as compile_configuration
 from toolway.config import parse
 from toolway.config.kinds import KINDS, uses
 from toolway.config.metadata import UNNAMED
-from toolway.config.secret import reveal
 from toolway.live.assembly import Assembly
 from toolway.openapi import is_url
 from toolway.problem import ConfigurationError, Problem

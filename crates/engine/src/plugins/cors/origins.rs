@@ -1,7 +1,8 @@
 //! Origins that may call: any, those that are listed, or those that match a pattern.
 
+use crate::plugins::restriction::{Texts, patterns};
 use ::http::{HeaderValue, Uri};
-use regex::Regex;
+use regex::RegexSet;
 
 /// Origins that may call.
 pub enum Origins {
@@ -9,8 +10,8 @@ pub enum Origins {
     Any,
     /// `**`.
     Echoed,
-    Listed(Vec<String>),
-    Matching(Vec<Regex>),
+    Listed(Texts),
+    Matching(RegexSet),
 }
 
 impl Origins {
@@ -18,42 +19,38 @@ impl Origins {
     pub fn build(
         setting: &str,
         list: Option<&str>,
-        patterns: Option<&[String]>,
+        expressions: Option<&[String]>,
     ) -> Result<Option<Self>, String> {
-        if let Some(patterns) = patterns {
-            if patterns.is_empty() {
-                return Err(format!("{setting}_by_regex: must not be empty; leave it out instead"));
-            }
-            let whole = |pattern: &String| Regex::new(&format!("^(?:{pattern})$"));
-            let regexes = patterns.iter().map(whole).collect::<Result<_, _>>();
-            let matching = regexes.map(Origins::Matching);
-            return matching.map(Some).map_err(|error| format!("{setting}_by_regex: {error}"));
+        if let Some(expressions) = expressions {
+            let whole: Vec<_> = expressions.iter().map(|one| format!("^(?:{one})$")).collect();
+            return Ok(Some(Origins::Matching(patterns(&format!("{setting}_by_regex"), &whole, false)?)));
         }
-        let Some(list) = list else { return Ok(None) };
-        Ok(Some(match list {
-            "*" => Origins::Any,
-            "**" => Origins::Echoed,
-            list => {
-                Origins::Listed(list.split(',').map(|text| origin(setting, text)).collect::<Result<_, _>>()?)
+        Ok(match list {
+            None => None,
+            Some("*") => Some(Origins::Any),
+            Some("**") => Some(Origins::Echoed),
+            Some(list) => {
+                let origins: Result<_, String> = list.split(',').map(|text| origin(setting, text)).collect();
+                Some(Origins::Listed(Texts::new(setting, origins?)?))
             }
-        }))
+        })
     }
 
     /// What the browser is told, or none where the origin may not call.
     pub fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
         let any = HeaderValue::from_static("*");
-        let is_allowed = match self {
-            Origins::Any => return Some(any),
-            Origins::Echoed => return Some(origin.cloned().unwrap_or(any)),
-            Origins::Listed(listed) => |text: &str| listed.iter().any(|one| one == text),
-            Origins::Matching(regexes) => return origin.filter(|origin| matches(regexes, origin)).cloned(),
+        let is_allowed = |origin: &&HeaderValue| match (self, origin.to_str()) {
+            (Origins::Any | Origins::Echoed, _) => true,
+            (Origins::Listed(listed), Ok(text)) => listed.contain(text),
+            (Origins::Matching(expressions), Ok(text)) => expressions.is_match(text),
+            (_, Err(_)) => false,
         };
-        origin.filter(|origin| origin.to_str().is_ok_and(is_allowed)).cloned()
+        match self {
+            Origins::Any => Some(any),
+            Origins::Echoed => Some(origin.cloned().unwrap_or(any)),
+            _ => origin.filter(is_allowed).cloned(),
+        }
     }
-}
-
-fn matches(regexes: &[Regex], origin: &HeaderValue) -> bool {
-    origin.to_str().is_ok_and(|text| regexes.iter().any(|regex| regex.is_match(text)))
 }
 
 /// An origin as browsers write it (RFC 6454, section 6.2).
