@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from toolway.apps.manifest import human_description, human_name, model_description, model_name
+from toolway.openapi.credentials import suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,6 +132,11 @@ def api_entry(api_id: str, spec: str, document: Document, prefix: str = "") -> s
     else:
         lines.append("  # The document names no server of its own: say where the API is.")
         lines.append('  upstream: {nodes: {"127.0.0.1:8080": 1}}')
+    for suggestion in suggestions(document, api_id)[:1]:
+        lines.append(f"  # It wants {_comment(suggestion.wants)}. This shows it one, whatever clients send:")
+        if "pass_through" in suggestion.settings:
+            lines[-1] = f"  # It wants {_comment(suggestion.wants)}. This lets it through:"
+        lines.append(f"  # {suggestion.yaml}")
     return "\n".join(lines) + "\n"
 
 

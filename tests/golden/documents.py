@@ -47,4 +47,18 @@ SERVERLESS = Document(
     security_schemes={},
 )
 
-DOCUMENTS = {"conference.json": CONFERENCE, "orders.json": SERVERLESS}
+GUARDED = Document(
+    version="3.1.0",
+    title="Guarded",
+    api_version="1",
+    description="",
+    servers=("https://guarded.example.com",),
+    operations=tuple(
+        Operation(f"get{name}", "GET", f"/{name.lower()}", responses=_DONE, security=({"key": []},))
+        for name in ("Plain", "Kept", "Shown", "Given")
+    ),
+    schemas={},
+    security_schemes={"key": {"type": "apiKey", "in": "header", "name": "X-Key"}},
+)
+
+DOCUMENTS = {"conference.json": CONFERENCE, "orders.json": SERVERLESS, "guarded.json": GUARDED}

@@ -196,7 +196,9 @@ impl Engine {
     /// Swaps a snapshot in. Exchanges under way end on the one that they began with. Listeners, workers and the access
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
-        let (_, generation) = Generation::from_json(snapshot, &self.shared.state)?;
+        let before = self.shared.generation.load_full();
+        let generation = before.replaced(snapshot, &self.shared.state)?;
+        drop(before);
         let _turn = self.turn();
         self.swap(Arc::new(generation));
         Ok(())
@@ -294,6 +296,26 @@ impl Engine {
         let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
         run_once(self.shared.clone(), |worker| async move {
             mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await
+        })
+    }
+
+    /// When the credential `id` of the consumer was last used, in seconds since 1970, to the minute; none: never since the
+    /// gateway was started, or there is no such credential.
+    pub fn last_use(&self, username: &str, id: &str) -> Option<u64> {
+        self.shared.generation.load().consumers.by_name(username)?.last_use(id)
+    }
+
+    /// The entries of `tools/list` that a caller with these headers is shown, asked for on the calling thread; none for an
+    /// app that is unknown or has no endpoint. The error within is the refusal.
+    pub fn tools(
+        &self,
+        app: &str,
+        headers: HeaderMap,
+    ) -> io::Result<Option<Result<Vec<serde_json::Value>, String>>> {
+        let generation = self.shared.generation.load_full();
+        let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
+        run_once(self.shared.clone(), |worker| async move {
+            mcp::list(&worker, &generation, app, headers, arrival).await
         })
     }
 

@@ -1,17 +1,20 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, which passwords were right, and what identity providers told. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, what identity providers told, tokens for upstreams, and when
+//! credentials were used. Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::outbound::{Fetched, Fetches, Registry};
 use crate::plugins::counters::Counters;
-use crate::plugins::{Discovery, KeySet, Passwords, Told};
+use crate::plugins::{Discovery, Grant, KeySet, Passwords, Told};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
+use crate::usage::LastUses;
 
 /// Shared by all workers and all generations of one engine.
 #[derive(Default)]
 pub struct State {
     pub counters: Counters,
+    pub last_uses: LastUses,
     pub metrics: Metrics,
     pub passwords: Passwords,
     pub discoveries: Registry<Fetched<Discovery>>,
@@ -21,4 +24,6 @@ pub struct State {
     pub tls_clients: TlsClients,
     pub upstreams: UpstreamStates,
     pub names: Names,
+    pub upstream_tokens: Registry<Fetched<Grant>>,
+    pub exchanged_tokens: Registry<Fetches<Grant>>,
 }

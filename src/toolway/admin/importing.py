@@ -38,7 +38,7 @@ def import_api(context: Context, call: Call) -> Answer:
         context,
         replace(call, body={**value, "id": chosen}, headers={**call.headers, "if-none-match": "*"}),
     )
-    return replace(made, body={**made.body, "report": openapi.report(document)})
+    return replace(made, body={**made.body, "report": openapi.report(document, str(chosen))})
 
 
 def _document(spec: Any) -> Document:

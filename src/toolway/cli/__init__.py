@@ -21,6 +21,7 @@ from toolway.cli.export import export
 from toolway.cli.failure import Failure
 from toolway.cli.import_api import import_api
 from toolway.cli.init import init
+from toolway.cli.keys import keys
 from toolway.cli.output import errors, print_problems
 from toolway.cli.plan import plan
 from toolway.cli.serve import serve
@@ -48,6 +49,7 @@ application.command("dump")(dump)
 application.command("plan")(plan)
 application.command("apply")(apply)
 application.command("demo")(demo)
+application.add_typer(keys, name="keys")
 application.add_typer(store, name="store")
 
 

@@ -33,11 +33,11 @@ def import_api(
 ) -> None:
     """Report on an OpenAPI document, and print its entry for `apis`, or with -c add it to that file."""
     document = read(spec)
-    if output is OutputFormat.json:
-        print_json(report(document))
-    else:
-        print_report(report(document))
     chosen = api_id or identifier(document.title)
+    if output is OutputFormat.json:
+        print_json(report(document, chosen))
+    else:
+        print_report(report(document, chosen))
     if file is None:
         if output is OutputFormat.text:
             print_text("\napis:\n" + api_entry(chosen, specification(spec, DEFAULT_FILE), document, prefix))

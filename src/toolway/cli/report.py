@@ -43,6 +43,8 @@ def _lines(report: Mapping[str, Any]) -> Iterator[str]:
     schemes = [f"{name} ({scheme.get('type', '?')})" for name, scheme in report["security_schemes"].items()]
     yield ""
     yield f"security schemes: {', '.join(schemes) or 'none'}"
+    for wanted in report["upstream_credentials"]:
+        yield f"  {wanted['operations']} operations want {wanted['wants']}: {wanted['yaml']}"
     yield f"parameters: {_counted(report['parameters'])}"
     yield f"bodies: {_counted(report['bodies'])}"
 

@@ -22,6 +22,7 @@ from toolway.config.models import GatewaySettings
 from toolway.config.secret_places import SecretPlaces
 from toolway.gateway import Gateway
 from toolway.running import give_back_memory
+from toolway.store import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,9 +119,18 @@ def _serve_data(
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         sealer = Sealer.load(data, os.environ, places)
-        with Store.open(url or data, sealer=sealer) as store:
+        retention = _retention(settings)
+        with Store.open(url or data, sealer=sealer, retention=retention, take_over=take_over) as store:
             gateway = LiveGateway(store, settings, folder=data, connect_to=connect_to)
-            admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            if store.read_only:
+                logger.warning("what is stored is served, and writes are refused: %s", store.read_only)
+            try:
+                admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            except OSError as error:
+                if not store.read_only:
+                    raise
+                admin = None
+                logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", data, error)
 
             def start() -> None:
                 with counting() as progress:
@@ -149,6 +159,11 @@ def _settings(file: Path | None) -> GatewaySettings:
     if log in (None, "stdout"):
         return configuration.gateway
     return configuration.gateway.model_copy(update={"access_log": str((file.parent / str(log)).resolve())})
+
+
+def _retention(settings: GatewaySettings) -> Retention:
+    days = settings.history.days
+    return Retention(settings.history.revisions, None if days is None else days * 86_400)
 
 
 def _run(gateway: Running, start: Callable[[], None], admin: OpenAdmin | None, *, patient: bool) -> None:

@@ -31,6 +31,7 @@ from toolway.config.models import (
     Ssl,
     Upstream,
 )
+from toolway.config.source import pointer_to
 
 Reference = tuple[str, str]
 """Kind and id of a resource."""
@@ -81,6 +82,10 @@ class Kind:
         found = dict.fromkeys(_named(value))
         found |= dict.fromkeys(self.own_references(identifier, value))
         return list(found)
+
+    def place(self, value: Mapping[str, Any], reference: Reference) -> str:
+        """JSON pointer to where a value makes the reference; empty where its id does."""
+        return next((pointer for pointer, text in _texts(value, "") if _makes(pointer, text, reference)), "")
 
     def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """A copy as it is stored: with the defaults, and with digests and hashes instead of
@@ -144,6 +149,28 @@ def _secrets(value: Any) -> Iterator[Reference]:
     elif isinstance(value, list):
         for item in value:
             yield from _secrets(item)
+
+
+def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Pointers and texts of all that may be an id or have one."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield pointer, str(value)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _texts(item, pointer + pointer_to(name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{index}")
+
+
+def _makes(pointer: str, text: str, reference: Reference) -> bool:
+    kind, identifier = reference
+    if kind == "secrets":
+        return next(_secrets(text), None) == reference
+    if kind == "apis":
+        return pointer.startswith("/operations/") and text.startswith(f"{identifier}:")
+    name = pointer.rpartition("/")[2]
+    return text == identifier and (_FIELDS.get(name) == kind or (kind, name) == ("ssls", "client_cert_id"))
 
 
 def _as_stored(plugins: Any) -> Any:

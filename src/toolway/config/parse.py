@@ -19,6 +19,7 @@ from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
+    App,
     Consumer,
     ConsumerGroup,
     GatewaySettings,
@@ -103,6 +104,7 @@ class _Parser:
         self._given = gateway
         if not isinstance(plugin_schemas, PluginSchemas):
             plugin_schemas = PluginSchemas(plugin_schemas)
+        self._schemas = plugin_schemas
         self._plugins = PluginChecker(source, plugin_schemas)
         self._secrets = SecretResolver(source.environment, source.folder, source.is_confined, source.managed)
         self.problems: list[Problem] = list(source.problems)
@@ -197,7 +199,9 @@ class _Parser:
         copy: dict[str, Any] = {}
         for name, value in data.items():
             below = pointer + pointer_to(name)
-            if name in ("plugins", "tls"):
+            if name == "plugins":
+                copy[name] = self._schemas.veiled(self._unveiled(value, below))
+            elif name == "tls":
                 copy[name] = self._unveiled(value, below)
             elif name in ("operations", "credentials") and isinstance(value, dict):
                 copy[name] = {
@@ -264,7 +268,7 @@ class _Parser:
             return
         if isinstance(resource, PluginMetadata):
             self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
-        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api, App)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():

@@ -14,6 +14,7 @@ import jsonschema_rs
 from toolway.config.apisix import PLUGINS
 from toolway.config.errors import listing, near
 from toolway.config.secret import reveal
+from toolway.config.secret_places import secret_tree, veiled
 from toolway.config.source import Source, pointer_to
 from toolway.config.telling import advice, kind_of, limited
 
@@ -50,6 +51,7 @@ class PluginSchemas(Mapping[str, Mapping[str, Any]]):
     def __init__(self, schemas: Mapping[str, Mapping[str, Any]]) -> None:
         self._schemas = dict(schemas)
         self._validators: dict[str, Any] = {}
+        self._secrets: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Mapping[str, Any]:
         return self._schemas[name]
@@ -59,6 +61,17 @@ class PluginSchemas(Mapping[str, Mapping[str, Any]]):
 
     def __len__(self) -> int:
         return len(self._schemas)
+
+    def veiled(self, plugins: Any) -> Any:
+        """A copy of settings by plugin name, with those texts as `Secret` that their schemas call secret."""
+        if not isinstance(plugins, dict):
+            return plugins
+        return {name: veiled(self._tree(name), settings) for name, settings in plugins.items()}
+
+    def _tree(self, name: str) -> Any:
+        if name not in self._secrets:
+            self._secrets[name] = secret_tree(self._schemas[name]["schema"]) if name in self._schemas else {}
+        return self._secrets[name]
 
     def validator(self, name: str) -> Any:
         """What checks settings of the plugin `name`."""

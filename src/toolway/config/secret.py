@@ -18,6 +18,7 @@ from pydantic import WithJsonSchema
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from toolway.secret_managers import ManagerError
+from toolway.store import SEALED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +119,10 @@ class SecretResolver:
             return self._from_environment(text[len(scheme) :])
         if scheme == _FILE:
             return self._from_file(text[len(scheme) :])
+        if text.startswith(SEALED):
+            raise SecretMissingError(
+                "the secret is sealed: it opens where it is applied to a gateway with the same master key"
+            )
         return self._from_manager(text[len(scheme) :]) if scheme == _MANAGER else None
 
     def _from_environment(self, name: str) -> Secret:

@@ -11,7 +11,7 @@ from typing import Any
 
 from toolway.config.kinds import KINDS
 from toolway.config.models import CREDENTIALS
-from toolway.config.secret import is_reference
+from toolway.config.secret import Secret, is_reference
 from toolway.config.source import pointer_to
 
 Tree = Mapping[str, Any]
@@ -24,11 +24,11 @@ class SecretPlaces:
     """Finds secrets by the schemas of kinds and of plugins (name -> {"schema"}, as the engine tells them)."""
 
     def __init__(self, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
-        plugins = {name: _tree(about["schema"]) for name, about in plugin_schemas.items()}
-        credentials = {name: _tree(model.model_json_schema()) for name, model in CREDENTIALS.items()}
+        plugins = {name: secret_tree(about["schema"]) for name, about in plugin_schemas.items()}
+        credentials = {name: secret_tree(model.model_json_schema()) for name, model in CREDENTIALS.items()}
         proving = {**plugins, **{name: tree for name, tree in credentials.items() if tree}}
         self._trees = {
-            name: _tree(
+            name: secret_tree(
                 kind.model.model_json_schema(), proving if name in ("consumers", "credentials") else plugins
             )
             for name, kind in KINDS.items()
@@ -37,6 +37,17 @@ class SecretPlaces:
     def __call__(self, kind: str, value: Mapping[str, Any]) -> list[str]:
         """The JSON pointers of the secret texts in `value`, which need not have been checked."""
         return list(_found(self._trees.get(kind, {}), value, ""))
+
+
+def veiled(tree: Any, value: Any) -> Any:
+    """A copy of `value` with the texts that are secret by `tree` as `Secret`."""
+    if tree is True:
+        return Secret(value) if isinstance(value, str) and value else value
+    if isinstance(value, dict):
+        return {name: veiled(tree.get(name, tree.get(_ANY, {})), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [veiled(tree.get(_ANY, {}), item) for item in value]
+    return value
 
 
 def _found(tree: Any, value: Any, pointer: str) -> Iterator[str]:
@@ -53,7 +64,7 @@ def _found(tree: Any, value: Any, pointer: str) -> Iterator[str]:
             yield from _found(below, item, pointer + pointer_to(name))
 
 
-def _tree(schema: Mapping[str, Any], plugins: Tree | None = None) -> Tree:
+def secret_tree(schema: Mapping[str, Any], plugins: Tree | None = None) -> Tree:
     """What is secret in values of `schema`; `plugins` is what is below each field of that name."""
     found = _Builder(schema, {name: tree for name, tree in (plugins or {}).items() if tree}).below(schema, ())
     return found if isinstance(found, Mapping) else {}

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolway.secret_managers import ManagedSecrets
     from toolway.store import Key
 
-SECTIONS = ("upstreams", "consumers", "apps", "routes", "global_rules", "ssls")
+SECTIONS = ("upstreams", "consumers", "apps", "apis", "routes", "global_rules", "ssls")
 _GATEWAY = "/gateway/tls"
 
 

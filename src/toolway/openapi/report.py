@@ -9,13 +9,16 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from toolway.openapi.credentials import PLUGIN, suggestions
+
 if TYPE_CHECKING:
     from toolway.openapi.model import Document, Operation
 
 
-def report(document: Document) -> dict[str, Any]:
-    """The report as JSON data; parameters are counted by `location:style` (`content` for those with a media
-    type).
+def report(document: Document, name: str | None = None) -> dict[str, Any]:
+    """The report as JSON data. References of what it suggests have the api's `name`, or the document's title.
+
+    Parameters are counted by `location:style` (`content` for those with a media type).
     """
     operations = document.operations
     parameters = Counter(
@@ -38,6 +41,16 @@ def report(document: Document) -> dict[str, Any]:
         "set_aside": [asdict(aside) for aside in document.set_aside],
         "notices": [asdict(notice) for notice in document.notices],
         "security_schemes": document.security_schemes,
+        "upstream_credentials": [
+            {
+                "schemes": list(suggestion.schemes),
+                "operations": suggestion.operations,
+                "wants": suggestion.wants,
+                "plugins": {PLUGIN: suggestion.settings},
+                "yaml": suggestion.yaml,
+            }
+            for suggestion in suggestions(document, name or document.title)
+        ],
         "parameters": dict(sorted(parameters.items())),
         "bodies": dict(sorted(bodies.items())),
         "schemas": len(document.schemas),

@@ -51,6 +51,7 @@ def read_parameter(reading: Reading, value: dict[str, Any], at: str, needs: set[
         explode=explode,
         description=prose(value.get("description")),
         deprecated=flag(value.get("deprecated")),
+        allow_empty=location == "query" and flag(value.get("allowEmptyValue")),
         example=value.get("x-example"),
     )
 

@@ -57,6 +57,15 @@ def test_control_characters_of_a_document_do_not_spoil_the_file() -> None:
     assert configuration["apps"][0]["description_for_model"].split() == ["d", "ok"]
 
 
+def test_an_entry_shows_how_the_api_gets_the_credential_that_it_wants() -> None:
+    scheme = {"type": "apiKey", "in": "header", "name": "X-Key"}
+    wanting = replace(DOCUMENT, security_schemes={"key": scheme})
+    entry = api_entry("pets", "pets.yaml", wanting)
+    assert "  # It wants an API key in the header X-Key. This shows it one, whatever clients send:\n" in entry
+    assert "  # plugins: {upstream-credential: {header: {X-Key: $env://PETS_KEY}}}\n" in entry
+    assert loaded(entry) == loaded(ENTRY)
+
+
 def test_a_document_without_servers_gets_an_upstream() -> None:
     without = Document(
         version="2.0",

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEMO = str(files("toolway.demo"))
 KEY = "a-key-that-tests-use"
+VISITOR_KEY = "a-key-of-one-who-may-only-look"
+
 ROUTE = """\
 gateway: {{listen: ["127.0.0.1:0"], admin: null, metrics: null, control: null}}
 routes:
@@ -131,6 +133,7 @@ class Demo:
             "DEMO_CONFERENCE_PORT": str(conference_port),
             "DEMO_SHOP_PORT": str(shop_port),
             "DEMO_API_KEY": KEY,
+            "DEMO_VISITOR_KEY": VISITOR_KEY,
         }
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from toolway.config.secret_places import SecretPlaces
+from toolway.config.secret import Secret
+from toolway.config.secret_places import SecretPlaces, secret_tree, veiled
 
 SCHEMAS = {
     "hmac": {
@@ -68,3 +69,18 @@ PLACES = SecretPlaces(SCHEMAS)
 )
 def test_secret_texts_are_found(kind: str, value: dict[str, Any], places: list[str]) -> None:
     assert PLACES(kind, value) == places
+
+
+def test_secret_texts_of_settings_do_not_print() -> None:
+    settings = {
+        "key_id": "a",
+        "secret_key": "s",
+        "others": [{"secret": "s", "plain": "p"}, 7],
+        "choice": None,
+    }
+    assert veiled(secret_tree(SCHEMAS["hmac"]["schema"]), settings) == {
+        "key_id": "a",
+        "secret_key": Secret("s"),
+        "others": [{"secret": Secret("s"), "plain": "p"}, 7],
+        "choice": None,
+    }

@@ -1,7 +1,7 @@
 //! The end of an exchange: the response's body is watched, and when it has ended or is dropped the record is written,
 //! once, whatever happened.
 
-use crate::error::Kind;
+use crate::error::{Kind, ProxyError};
 use crate::generation::Generation;
 use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
@@ -52,6 +52,13 @@ impl Ending {
         if let Some(under_way) = &mut self.under_way {
             under_way.set_answered();
         }
+    }
+
+    /// Counts `error`, with which the gateway itself answers, and puts it into the record.
+    pub fn note(&mut self, error: ProxyError) {
+        self.worker.report(&error);
+        self.record.error = Some(error.kind.code());
+        self.record.error_detail = Some(error.detail);
     }
 
     /// Ties the end of the exchange to the end of its response's body.

@@ -39,7 +39,7 @@ pub struct Config {
     hide_credentials: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid password go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid password go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -105,8 +105,8 @@ impl Plugin for BasicAuth {
         &[AUTHORIZATION]
     }
 
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
     }
 }
 
@@ -156,11 +156,7 @@ impl BasicAuth {
     }
 
     fn conclude(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            exchange.withheld.push(AUTHORIZATION);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 }
 

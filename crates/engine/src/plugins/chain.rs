@@ -13,17 +13,20 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Chain {
     steps: Box<[Step]>,
+    /// Headers in which only its plugins may tell the upstream of the caller.
+    told: Box<[HeaderName]>,
 }
 
 #[derive(Clone)]
 struct Step {
     entry: &'static Entry,
+    phase: Phase,
     plugin: Arc<dyn Plugin>,
 }
 
 impl Step {
     fn order(&self) -> (Phase, Reverse<i32>, &'static str) {
-        (self.entry.phase, Reverse(self.entry.priority), self.entry.name)
+        (self.phase, Reverse(self.entry.priority), self.entry.name)
     }
 }
 
@@ -41,12 +44,22 @@ impl Chain {
                 continue;
             };
             match entry.build(config, context) {
-                Ok(plugin) => steps.push(Step { entry, plugin }),
+                Ok(plugin) => steps.push(Step { entry, phase: entry.phase_at(context.place), plugin }),
                 Err(why) => problem(name, why),
             }
         }
         steps.sort_by_key(Step::order);
-        Self { steps: steps.into() }
+        Self::of(steps)
+    }
+
+    fn of(steps: Vec<Step>) -> Self {
+        let told = steps.iter().flat_map(|step| step.plugin.told_headers()).cloned().collect();
+        Self { steps: steps.into(), told }
+    }
+
+    /// Headers in which only plugins of the chain may tell the upstream of the caller.
+    pub fn told_headers(&self) -> &[HeaderName] {
+        &self.told
     }
 
     pub fn is_empty(&self) -> bool {
@@ -65,7 +78,7 @@ impl Chain {
         phases: std::ops::RangeInclusive<Phase>,
         exchange: &mut Exchange,
     ) -> Option<Response> {
-        for step in self.steps.iter().filter(|step| phases.contains(&step.entry.phase)) {
+        for step in self.steps.iter().filter(|step| phases.contains(&step.phase)) {
             match step.plugin.request(exchange) {
                 Flow::Continue => {}
                 Flow::Respond(response) => return Some(response),
@@ -81,15 +94,15 @@ impl Chain {
 
     /// The chains one after the other, each in its own order.
     pub fn concatenated<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> Chain {
-        Chain { steps: chains.into_iter().flat_map(|chain| &chain.steps).cloned().collect() }
+        Self::of(chains.into_iter().flat_map(|chain| &chain.steps).cloned().collect())
     }
 
-    /// This chain with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
+    /// This chain, once the caller is known, with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
     pub fn overlaid(&self, own: &Chain) -> Chain {
         let kept = self.steps.iter().filter(|step| !own.has(step.entry.name));
         let mut steps: Vec<Step> = kept.chain(&own.steps).cloned().collect();
         steps.sort_by_key(Step::order);
-        Chain { steps: steps.into() }
+        Self { steps: steps.into(), told: Box::default() }
     }
 
     /// Runs `finish` of every plugin.
@@ -109,15 +122,23 @@ impl Chain {
         self.steps.iter().flat_map(|step| step.plugin.credential_arguments())
     }
 
-    /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
-    pub fn without_limits_of(&self, counted: &Chain) -> Chain {
-        let counts = |step: &&Step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name);
-        Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
+    /// The plugins that find out who calls, those among them that others try.
+    pub fn guards(&self) -> impl Iterator<Item = &dyn Plugin> {
+        let guards = self.steps.iter().filter(|step| step.entry.phase == Phase::Authenticate);
+        guards
+            .flat_map(|step| std::iter::once(&step.plugin).chain(step.plugin.alternatives()))
+            .map(|plugin| &**plugin)
     }
 
-    /// The anonymous consumers that plugins of the chain name, each with the plugin's name.
-    pub fn anonymous_consumers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.anonymous_consumer()?)))
+    /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
+    pub fn without_limits_of(&self, counted: &Chain) -> Chain {
+        let counts = |step: &&Step| step.phase != Phase::Limit || !counted.has(step.entry.name);
+        Self { steps: self.steps.iter().filter(counts).cloned().collect(), told: Box::default() }
+    }
+
+    /// The operations whose shapes plugins of the chain hold requests against, each with the plugin's name.
+    pub fn checked_operations(&self) -> impl Iterator<Item = (&'static str, (&str, &str))> {
+        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.checked_operation()?)))
     }
 
     fn has(&self, name: &str) -> bool {

@@ -49,7 +49,7 @@ pub struct Config {
     hide_credentials: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid signature go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid signature go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -125,8 +125,8 @@ impl Plugin for HmacAuth {
         &[AUTHORIZATION]
     }
 
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
     }
 }
 
@@ -184,11 +184,7 @@ impl HmacAuth {
     }
 
     fn conclude(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            exchange.withheld.push(AUTHORIZATION);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 }
 

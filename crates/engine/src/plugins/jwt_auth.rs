@@ -9,22 +9,24 @@ pub mod token;
 pub use signatures::Signatures;
 pub use token::TokenKey;
 
-use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
+use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
 use super::key_set::{KeySet, RemoteKeys};
 use super::{Build, BuildContext, Flow, Plugin, Proof, Scheme};
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
-use crate::http::headers::is_of_connection;
+use crate::http::headers::{is_of_connection, may_not_be_nominated};
 use crate::outbound::Fault;
-use crate::variable::cookie;
-use ::http::HeaderName;
+use crate::roles::claim_at;
+use crate::variable::{cookie, write_claim};
 use ::http::header::HOST;
+use ::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use token::{Claim, Claims, Token, Verdict};
@@ -54,9 +56,15 @@ pub struct Config {
     claims_to_verify: Option<Vec<Claim>>,
     /// Whether the token's claims are kept for this request's variables, such as `$jwt_claim_sub`.
     store_in_ctx: bool,
+    /// Whether the roles in a token's claims are the caller's roles too. Only for keys with which others than the callers
+    /// sign: who signs its own tokens could give itself any role.
+    roles_from_token: bool,
+    /// Headers that tell the upstream claims of the token, each with its claim; dots lead to a claim within others. Texts
+    /// of a list have spaces between them. The same headers of a client are removed.
+    upstream_headers: BTreeMap<String, String>,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid token go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid token go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -70,6 +78,8 @@ impl Default for Config {
             key_claim_name: "key".into(),
             claims_to_verify: None,
             store_in_ctx: false,
+            roles_from_token: false,
+            upstream_headers: BTreeMap::new(),
             realm: "jwt".into(),
             anonymous_consumer: None,
         }
@@ -82,11 +92,16 @@ pub struct JwtAuth {
     header: [HeaderName; 1],
     /// Likewise for [`Plugin::credential_arguments`].
     query: [String; 1],
-    cookie: Arc<str>,
+    /// And for [`Plugin::credential_cookies`].
+    cookie: [Arc<str>; 1],
     hide_credentials: bool,
     key_claim_name: String,
     claims: Claims,
     stores_claims: bool,
+    gives_roles: bool,
+    /// Headers for the upstream, and the claims that they tell.
+    told: Vec<HeaderName>,
+    told_claims: Vec<String>,
     entrance: Entrance,
 }
 
@@ -112,14 +127,18 @@ impl Build for JwtAuth {
         if config.claims_to_verify.as_ref().is_some_and(Vec::is_empty) {
             return Err("claims_to_verify: must not be empty; leave it out for the default".into());
         }
+        let told = told_headers(config.upstream_headers.keys(), &header)?;
         Ok(Self {
             header: [header],
             query: [config.query],
-            cookie: config.cookie.into(),
+            cookie: [config.cookie.into()],
             hide_credentials: config.hide_credentials,
             key_claim_name: config.key_claim_name,
             claims: config.claims_to_verify.map_or(Claims::WherePresent, Claims::All),
-            stores_claims: config.store_in_ctx,
+            stores_claims: config.store_in_ctx || config.roles_from_token,
+            gives_roles: config.roles_from_token,
+            told,
+            told_claims: config.upstream_headers.into_values().collect(),
             entrance: Entrance::new("Bearer", &config.realm, config.anonymous_consumer)?,
         })
     }
@@ -142,12 +161,34 @@ impl Plugin for JwtAuth {
         &self.query
     }
 
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
+    }
+
+    fn credential_cookies(&self) -> &[Arc<str>] {
+        &self.cookie
+    }
+
+    fn shows_credentials(&self) -> bool {
+        !self.hide_credentials
     }
 }
 
-type Kept = Option<Box<serde_json::Map<String, Value>>>;
+/// The headers that tell claims, none of which HTTP, the gateway or the token itself has another use for.
+fn told_headers<'a>(
+    names: impl Iterator<Item = &'a String>,
+    token: &HeaderName,
+) -> Result<Vec<HeaderName>, String> {
+    let read = |name: &String| {
+        let header =
+            name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
+        if is_of_connection(&header) || may_not_be_nominated(header.as_str()) || header == *token {
+            return Err(format!("upstream_headers: {header} has another use, so it cannot tell a claim"));
+        }
+        Ok(header)
+    };
+    names.map(read).collect()
+}
 
 /// Why nobody is proven to call.
 enum Unproven {
@@ -166,20 +207,16 @@ impl JwtAuth {
     fn conclude(
         &self,
         exchange: &mut Exchange,
-        proven: Result<(Identity, Kept), &'static str>,
+        proven: Result<(Identity, Map<String, Value>), &'static str>,
     ) -> Option<Response> {
         let proven = proven.map(|(identity, claims)| {
-            exchange.claims = claims;
+            self.tell(exchange, &claims);
+            exchange.claims = self.stores_claims.then(|| Box::new(claims));
+            exchange.claims_are_own = !self.gives_roles;
+            exchange.caller_token = self.presented_token(exchange);
             identity
         });
-        let refused = self.entrance.admit(exchange, proven);
-        if refused.is_none() && self.hide_credentials {
-            let ([header], [argument]) = (&self.header, &self.query);
-            exchange.withheld.push(header.clone());
-            exchange.withheld_cookies.push(self.cookie.clone());
-            hide_argument(exchange, argument);
-        }
-        refused
+        self.entrance.admit(exchange, proven)
     }
 
     /// Goes on with the keys, once as they are known and once as they are then published.
@@ -200,7 +237,11 @@ impl JwtAuth {
         self.conclude(exchange, Err(UNVERIFIED))
     }
 
-    fn proven(&self, exchange: &Exchange, keys: Option<&KeySet>) -> Result<(Identity, Kept), Unproven> {
+    fn proven(
+        &self,
+        exchange: &Exchange,
+        keys: Option<&KeySet>,
+    ) -> Result<(Identity, Map<String, Value>), Unproven> {
         let text = self.token(exchange)?;
         let token = Token::read(&text).ok_or(INVALID)?;
         let key = token.claims.get(&self.key_claim_name).and_then(Value::as_str).ok_or(NO_KEY)?;
@@ -215,8 +256,26 @@ impl JwtAuth {
             Verdict::Bad => return Err(UNVERIFIED.into()),
             Verdict::Fetch(remote) => return Err(Unproven::Fetch(remote)),
         }
-        let claims = self.stores_claims.then(|| Box::new(token.claims));
-        Ok((found.identity(), claims))
+        let identity = found.identity();
+        Ok((identity, token.claims))
+    }
+
+    /// Tells the upstream what it is to know of the claims; what cannot stand in a header is left out.
+    fn tell(&self, exchange: &mut Exchange, claims: &Map<String, Value>) {
+        for (header, claim) in self.told.iter().zip(&self.told_claims) {
+            let mut text = String::new();
+            let is_text = claim_at(claims, claim).is_some_and(|claim| write_claim(claim, &mut text));
+            if let Some(value) = HeaderValue::from_str(&text).ok().filter(|_| is_text) {
+                exchange.request.headers.insert(header, value);
+            }
+        }
+    }
+
+    /// The token as it came. The value of a header is shared, not copied.
+    fn presented_token(&self, exchange: &Exchange) -> Option<HeaderValue> {
+        let [name] = &self.header;
+        let header = exchange.request.headers.get(name).filter(|value| !value.is_empty());
+        header.cloned().or_else(|| HeaderValue::from_bytes(&self.token(exchange).ok()?).ok())
     }
 
     fn token<'a>(&self, exchange: &'a Exchange) -> Result<Cow<'a, [u8]>, &'static str> {
@@ -230,7 +289,8 @@ impl JwtAuth {
         if let Some(token) = presented_argument(exchange, argument) {
             return Ok(token);
         }
-        let token = cookie(exchange, &self.cookie).filter(|token| !token.is_empty());
+        let [name] = &self.cookie;
+        let token = cookie(exchange, name).filter(|token| !token.is_empty());
         token.map(|token| token.as_bytes().into()).ok_or(MISSING)
     }
 }

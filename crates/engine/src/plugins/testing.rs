@@ -34,11 +34,33 @@ impl Bench {
             .unwrap_or_else(|message| panic!("{message}"))
     }
 
+    /// A worker whose generation has the consumer carol too, with an API key and the fields of `more`.
+    pub fn with_carol_as(more: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut carol = consumer("carol");
+        if let (Value::Object(carol), Value::Object(more)) = (&mut carol, more) {
+            carol.extend(more);
+        }
+        let generation =
+            generation(&state, "route", plugins, &[carol]).unwrap_or_else(|message| panic!("{message}"));
+        Self::of(generation, state, "route")
+    }
+
     /// The same with a credential as the snapshot has it; or why it cannot be built.
     pub fn with_carol(credential: &Value, plugins: Value) -> Result<Self, String> {
         let state = Arc::default();
         let carol = json!({"username": "carol", "credentials": [credential]});
         Ok(Self::of(generation(&state, "route", plugins, &[carol])?, state, "route"))
+    }
+
+    /// A worker whose generation has `api` too, as the snapshot has it.
+    pub fn with_api(api: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut snapshot = snapshot("route", plugins, &[]);
+        snapshot["apis"] = json!([api]);
+        let (_, generation) =
+            Generation::from_json(&snapshot.to_string(), &state).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(generation, state, "route")
     }
 
     /// The same engine after a swap to a route with the id `route`.
@@ -90,15 +112,9 @@ impl Bench {
         self.worker.generation().routes.get(&self.route).expect("the route").chain.clone()
     }
 
-    /// Runs the route's plugins on the runtime that this is called on, for those that ask other servers.
-    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
-        self.chain().run(Phase::Receive..=Phase::Rewrite, exchange).await
-    }
-
-    /// Runs the route's plugins, and waits where they do.
+    /// Runs the route's plugins as if it led to an upstream, and waits where they do.
     pub fn run(&self, exchange: &mut Exchange) -> Option<Response> {
-        let chain = self.chain();
-        let mut running = pin!(chain.run(Phase::Receive..=Phase::Rewrite, exchange));
+        let mut running = pin!(self.answer(exchange));
         let waker = Arc::new(Unpark(thread::current())).into();
         loop {
             match running.as_mut().poll(&mut Context::from_waker(&waker)) {
@@ -106,6 +122,19 @@ impl Bench {
                 Poll::Pending => thread::park(),
             }
         }
+    }
+}
+
+impl Bench {
+    /// The same within a runtime.
+    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
+        let chain = self.chain();
+        exchange.strip_told([Some(&chain), None]);
+        if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, exchange).await {
+            return Some(response);
+        }
+        exchange.withhold([Some(&chain), None]);
+        chain.run(Phase::Access..=Phase::Rewrite, exchange).await
     }
 }
 
@@ -118,14 +147,20 @@ impl Wake for Unpark {
     }
 }
 
+fn consumer(name: &str) -> Value {
+    let config = json!({"key_sha256": key(&format!("{name}-key"))});
+    let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
+    json!({"username": name, "group": "staff", "credentials": [credential]})
+}
+
 fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
-    let consumer = |name: &str| {
-        let config = json!({"key_sha256": key(&format!("{name}-key"))});
-        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
-        json!({"username": name, "group": "staff", "credentials": [credential]})
-    };
+    let built = Generation::from_json(&snapshot(route, plugins, more).to_string(), state);
+    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+}
+
+fn snapshot(route: &str, plugins: Value, more: &[Value]) -> Value {
     let consumers = [consumer("alice"), consumer("bob"), json!({"username": "guest"})];
-    let snapshot = json!({
+    json!({
         "version": 1,
         "gateway": {"listen": [], "workers": 1},
         "consumers": consumers.iter().chain(more).collect::<Vec<_>>(),
@@ -139,9 +174,7 @@ fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -
             "plugins": plugins,
             "target": {"static": {"status": 200}},
         }],
-    });
-    let built = Generation::from_json(&snapshot.to_string(), state);
-    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+    })
 }
 
 /// The SHA-256 of an API key, as snapshots have it.

@@ -130,6 +130,11 @@ Host = Annotated[str, AfterValidator(_host)]
 Address = Annotated[str, AfterValidator(_address)]
 """`host:port`; IPv6 addresses in brackets."""
 
+Role = Annotated[str, matching(r"[^\s,]{1,100}", "at most 100 characters without blanks and commas")]
+"""What a caller is to the operations that ask for it."""
+
+Roles = Annotated[list[Role], Unique, Field(json_schema_extra={"uniqueItems": True})]
+
 Labels = dict[str, Annotated[str, StringConstraints(max_length=_LABEL_MAXIMUM)]]
 
 Plugins = dict[str, dict[str, Any]]

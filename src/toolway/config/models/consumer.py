@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
-from toolway.config.models.base import Identifier, Plugins, Resource, matching, refuse
+from toolway.config.models.base import Identifier, Plugins, Resource, Roles, matching, refuse
 from toolway.config.models.credentials import CredentialSettings
 
 
@@ -60,6 +60,8 @@ class ConsumerAlone(Resource):
 
     username: Username
     group_id: Identifier | None = None
+    roles: Roles = Field(default_factory=list)
+    """What it is to operations that ask for roles, beside what its group is."""
     plugins: Plugins = Field(default_factory=dict)
     """Those of authentication plugins are credentials, the others hold for its requests."""
 

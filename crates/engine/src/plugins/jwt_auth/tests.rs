@@ -1,5 +1,7 @@
 //! What callers present and what becomes of it: by whom a token is taken, and who tries in vain.
 
+mod claims;
+
 use super::token::{Token, Verdict};
 use super::{Signatures, TokenKey};
 use crate::exchange::Exchange;
@@ -97,7 +99,10 @@ fn takes_a_token_from_header_query_and_cookie_and_hides_it() {
     let (exchange, _) = run(hs256(), json!({}), bearer(&token));
     assert_eq!(exchange.identity.as_ref().unwrap().credential.as_deref(), Some("carols"));
     assert_eq!(exchange.withheld[..], ["authorization"]);
+    assert!(exchange.caller_token.is_some_and(|sent| sent == format!("Bearer {token}").as_str()));
+    let (exchange, _) = run(hs256(), json!({}), get("/").header("Cookie", format!("jwt={token}")));
     assert_eq!(exchange.withheld_cookies[..], ["jwt".into()]);
+    assert!(exchange.caller_token.is_some_and(|sent| sent == token.as_str()));
     let (exchange, _) = run(hs256(), json!({}), get(&format!("/?a=1&jwt={token}")));
     assert_eq!(exchange.request.uri, "/?a=1");
     for request in [
