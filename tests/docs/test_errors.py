@@ -126,6 +126,7 @@ def test_statuses_of_the_error_header_are_those_of_the_engine() -> None:
         "PAYLOAD_TOO_LARGE": "413",
         "REQUEST_TIMEOUT": "408",
         "URI_TOO_LONG": "414",
+        "UNSUPPORTED_MEDIA_TYPE": "415",
         "SERVICE_UNAVAILABLE": "503",
         "BAD_GATEWAY": "502",
         "GATEWAY_TIMEOUT": "504",

@@ -197,10 +197,12 @@ impl Engine {
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
         let before = self.shared.generation.load_full();
-        let generation = before.replaced(snapshot, &self.shared.state)?;
+        let generation = Arc::new(before.replaced(snapshot, &self.shared.state)?);
         drop(before);
         let _turn = self.turn();
-        self.swap(Arc::new(generation));
+        let before = self.swap(generation.clone());
+        // After the swap, so that no use is missed; what is prepared has inherited then.
+        generation.consumers.inherit(&before.consumers);
         Ok(())
     }
 
@@ -229,12 +231,14 @@ impl Engine {
         self.swapping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn swap(&self, generation: Arc<Generation>) {
+    /// Gives what ran before.
+    fn swap(&self, generation: Arc<Generation>) -> Arc<Generation> {
         let before = self.shared.generation.swap(generation.clone());
         if before.upkeep != generation.upkeep {
             let new = orders(&generation, false);
             self.upkeep.order(|orders| *orders = Orders { probing: orders.probing, ..new });
         }
+        before
     }
 
     /// Opens the access log's file anew, after it was moved away. The error is that of opening it; the old file is then

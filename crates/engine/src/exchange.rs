@@ -233,7 +233,7 @@ impl Exchange {
         self.record.route.clone_from(&self.route);
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
-        self.strip_told(chains);
+        self.strip_told(route.as_deref());
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
@@ -364,22 +364,6 @@ impl Exchange {
     /// The host that the client named, without port.
     pub fn host(&self) -> &str {
         &self.record.host
-    }
-
-    /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
-    /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
-    pub fn set_response_headers(&mut self, response: &mut Response) {
-        let mut several = header::VARY;
-        for (name, value) in std::mem::take(&mut self.response_headers) {
-            // Further values of one header come without its name.
-            let is_first = name.is_some();
-            several = name.unwrap_or(several);
-            if matches!(several, header::VARY | header::SET_COOKIE) || !is_first {
-                response.headers_mut().append(&several, value);
-            } else {
-                response.headers_mut().insert(&several, value);
-            }
-        }
     }
 
     /// An answer that was there before the request, whose body a HEAD does not get.

@@ -27,6 +27,7 @@ use crate::snapshot::{self, Delta, Dns, Gateway, Limits, PathRules, Snapshot};
 use crate::state::State;
 use crate::table::Table;
 use crate::upstream::Upstream;
+use ::http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -46,6 +47,8 @@ pub struct Generation {
     pub routes: Table<Arc<RouteEntry>>,
     /// The plugins of all global rules, rule by rule.
     pub global: Chain,
+    /// Headers in which only these tell the upstream of the caller.
+    pub told: Arc<[HeaderName]>,
     pub apps: Table<Arc<McpApp>>,
     /// What requests to the operations of apis must be like.
     pub apis: Table<Arc<Api>>,

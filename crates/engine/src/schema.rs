@@ -24,8 +24,20 @@ pub const EXPLAINING: usize = 100_000;
 
 /// Compiles `schema` as JSON Schema 2020-12; an error says why it cannot be.
 pub fn compile(schema: &Value) -> Result<Validator<Metered>, String> {
+    compile_in(Draft::Draft202012, schema)
+}
+
+/// Compiles a schema of any draft: as its `$schema` says, else as draft 7, or as draft 4 where only that reads it.
+pub fn compile_as_written(schema: &Value) -> Result<Validator<Metered>, String> {
+    if schema.get("$schema").is_some() {
+        return compile_in(Draft::default().detect(schema), schema);
+    }
+    compile_in(Draft::Draft7, schema).or_else(|why| compile_in(Draft::Draft4, schema).map_err(|_| why))
+}
+
+fn compile_in(draft: Draft, schema: &Value) -> Result<Validator<Metered>, String> {
     jsonschema::options_for::<Metered>()
-        .with_draft(Draft::Draft202012)
+        .with_draft(draft)
         .with_pattern_options(PatternOptions::regex())
         .offline()
         .build(schema)

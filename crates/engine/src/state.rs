@@ -1,6 +1,6 @@
 //! What outlives a swap of the snapshot: counters, metrics, and what is known of upstreams and names, keyed by stable ids;
-//! what TLS sessions are resumed by, which passwords were right, what identity providers told, tokens for upstreams, and when
-//! credentials were used. Pools live with their worker.
+//! what TLS sessions are resumed by, which passwords were right, what identity providers told, and tokens for upstreams.
+//! Pools live with their worker.
 
 use crate::observe::Metrics;
 use crate::outbound::{Fetched, Fetches, Registry};
@@ -8,13 +8,11 @@ use crate::plugins::counters::Counters;
 use crate::plugins::{Discovery, Grant, KeySet, Passwords, Told};
 use crate::server::tls::Tickets;
 use crate::upstream::{Names, TlsClients, UpstreamStates};
-use crate::usage::LastUses;
 
 /// Shared by all workers and all generations of one engine.
 #[derive(Default)]
 pub struct State {
     pub counters: Counters,
-    pub last_uses: LastUses,
     pub metrics: Metrics,
     pub passwords: Passwords,
     pub discoveries: Registry<Fetched<Discovery>>,

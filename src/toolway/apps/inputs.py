@@ -1,5 +1,5 @@
-"""A document's schemas as inputs of a tool, and as what requests are held against: only what a caller may send,
-only what a validator understands.
+"""A document's schemas as inputs of a tool, and as what requests are held against: only what a caller may
+send, only what a validator understands.
 
 `arguments` cleans each argument's schema and the schemas that they share with this, before they are bundled.
 What is left out never makes a valid value invalid.
@@ -50,8 +50,8 @@ _TOLD_FORMATS = frozenset({"date", "date-time", "password", "uuid"})
 
 
 def request_schema(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
-    """`schema` as requests are held against it: what only the upstream sends need not be there, and everything
-    that refuses no value is left out.
+    """`schema` as requests are held against it: what only the upstream sends need not be there, and whatever
+    refuses no value is left out.
     """
     kept = {
         keyword: value

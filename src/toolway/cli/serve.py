@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolway.admin.opening import OpenAdmin
+    from toolway.config.models.gateway import Admin
     from toolway.running import Running
 
 logger = logging.getLogger("toolway.serve")
@@ -79,29 +80,34 @@ def serve(
 
 
 def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> None:
-    # Only here, as below, since reading these modules takes longer than most other commands.
-    from toolway.admin.keys import WeakKeyError
-    from toolway.admin.opening import open_file
-
     gateway = Gateway(file, connect_to=connect_to)
     warnings = gateway.build().warnings
     give_back_memory()
     settings = gateway.configuration.gateway
-    admin = None
-    if settings.admin is not None:
-        folder = file.parent / settings.data
-        try:
-            admin = open_file(gateway, file, settings.admin, folder, os.environ, toolway_version())
-        except OSError as error:
-            logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", folder, error)
-        except (ValueError, WeakKeyError) as error:
-            raise Failure(str(error)) from error
+    admin = _file_admin(gateway, file, settings, settings.admin) if settings.admin is not None else None
 
     def start() -> None:
         gateway.listen(beside=take_over)
         print_problems(warnings)
 
     _run(gateway, start, admin, patient=take_over)
+
+
+def _file_admin(
+    gateway: Gateway, file: Path, settings: GatewaySettings, listening: Admin
+) -> OpenAdmin | None:
+    # Only here, as below: reading these modules takes longer than most commands, and memory for good.
+    from toolway.admin.keys import WeakKeyError
+    from toolway.admin.opening import open_file
+
+    folder = file.parent / settings.data
+    try:
+        return open_file(gateway, file, listening, folder, os.environ, toolway_version())
+    except OSError as error:
+        logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", folder, error)
+        return None
+    except (ValueError, WeakKeyError) as error:
+        raise Failure(str(error)) from error
 
 
 def _serve_data(

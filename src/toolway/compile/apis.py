@@ -68,7 +68,8 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "plugins": plugins,
             "target": {"upstream": {"id": identifier, "strip_prefix": api.prefix, "add_prefix": add_prefix}},
         }
-        draft.add("routes", route, api.pointer, found.origins)
+        origins = {name: origin for name, origin in found.origins.items() if name in plugins}
+        draft.add("routes", route, api.pointer, origins)
     entry = {"id": api.id, "schemas": shapes.schemas(), "operations": shown}
     draft.add("apis", entry, api.pointer)
 

@@ -73,6 +73,8 @@ class Body:
     required: bool
     contents: tuple[Content, ...]
     description: str = ""
+    also: tuple[str, ...] = ()
+    """Media types and ranges, such as `image/*`, that the document allows besides."""
 
 
 @dataclass(frozen=True, slots=True)

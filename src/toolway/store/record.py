@@ -91,9 +91,12 @@ def storable(text: str) -> str:
     return text.replace("\0", "?").encode("utf-8", "replace").decode()
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def _json(value: Any) -> str:
     # Escapes keep it ASCII, so that a text with half a surrogate pair or a NUL is stored too.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODE(value)
 
 
 def _name(text: str) -> str:

@@ -126,6 +126,7 @@ def test_one_scheme_that_is_described_and_never_required_is_meant() -> None:
     "scheme",
     [
         {"type": "apiKey", "in": "body", "name": "key"},
+        {"type": "apiKey", "in": {}, "name": "key"},
         {"type": "apiKey", "in": "header", "name": 7},
         {"type": "apiKey", "in": "header"},
         {"type": "http", "scheme": "digest"},

@@ -208,7 +208,8 @@ impl Telling<'_> {
             .take(FORMS)
             .map(|first| self.of_form(first))
             .collect();
-        match (forms.is_empty(), self.say(node)) {
+        let is_scalar = !error.instance().is_array() && !error.instance().is_object();
+        match (forms.is_empty() || is_scalar, self.say(node)) {
             (true, Some(expected)) => (format!("must be {expected}"), true),
             (true, None) => ("fits none of the forms that it may have".to_owned(), true),
             (false, _) => {

@@ -5,7 +5,6 @@ use super::Exchange;
 use crate::error::{Kind, ProxyError};
 use crate::generation::RouteEntry;
 use crate::http::headers;
-use crate::plugins::Chain;
 use crate::roles::Caller;
 use ::http::HeaderValue;
 
@@ -31,12 +30,11 @@ impl Exchange {
         Err(ProxyError::new(kind, rule.needed()))
     }
 
-    /// Takes off what only plugins of `chains` may tell the upstream of the caller.
-    pub(crate) fn strip_told(&mut self, chains: [Option<&Chain>; 2]) {
-        for chain in chains.into_iter().flatten() {
-            if !chain.told_headers().is_empty() {
-                headers::strip_alike(&mut self.request.headers, chain.told_headers());
-            }
+    /// Takes off what only plugins may tell the upstream of the caller.
+    pub(crate) fn strip_told(&mut self, route: Option<&RouteEntry>) {
+        let told = [&*self.generation.told, route.map(|route| &*route.told).unwrap_or_default()];
+        for names in told.into_iter().filter(|names| !names.is_empty()) {
+            headers::strip_alike(&mut self.request.headers, names);
         }
     }
 

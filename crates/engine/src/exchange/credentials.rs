@@ -36,7 +36,11 @@ impl Exchange {
         let headers = hidden().flat_map(Plugin::credential_headers);
         for name in CUSTOMARY.iter().chain(headers) {
             let is_here = self.request.headers.contains_key(name) && !self.withheld.contains(name);
-            if is_here && !shown().any(|guard| guard.credential_headers().contains(name)) {
+            let goes_on = |guard: &dyn Plugin| {
+                let is_shown = guard.shows_credentials() && guard.credential_headers().contains(name);
+                is_shown || guard.told_headers().contains(name)
+            };
+            if is_here && !guards().any(goes_on) {
                 self.withheld.push(name.clone());
             }
         }

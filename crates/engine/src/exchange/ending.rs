@@ -1,6 +1,7 @@
 //! The end of an exchange: the response's body is watched, and when it has ended or is dropped the record is written,
 //! once, whatever happened.
 
+use super::Exchange;
 use crate::error::{Kind, ProxyError};
 use crate::generation::Generation;
 use crate::http::{Body, BoxError, Response};
@@ -8,6 +9,7 @@ use crate::observe::Record;
 use crate::plugins::Chain;
 use crate::server::{UnderWay, Worker};
 use crate::upstream::NodeChoice;
+use ::http::header;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
 use std::ops::{Deref, DerefMut};
@@ -73,6 +75,24 @@ impl Ending {
             }
             Body::Incoming(_) | Body::Stream(_) => Body::stream(Watched { body, ending: self }),
         })
+    }
+}
+
+impl Exchange {
+    /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
+    /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
+    pub fn set_response_headers(&mut self, response: &mut Response) {
+        let mut several = header::VARY;
+        for (name, value) in std::mem::take(&mut self.response_headers) {
+            // Further values of one header come without its name.
+            let is_first = name.is_some();
+            several = name.unwrap_or(several);
+            if matches!(several, header::VARY | header::SET_COOKIE) || !is_first {
+                response.headers_mut().append(&several, value);
+            } else {
+                response.headers_mut().insert(&several, value);
+            }
+        }
     }
 }
 

@@ -75,6 +75,8 @@ pub struct Builder<'a> {
     sequences: HashMap<(Kind, String), u64>,
     /// Entries that were there and are removed.
     removed: HashSet<(Kind, String)>,
+    /// Consumers that went, of whom others of the same name inherit.
+    replaced: HashMap<Arc<str>, Arc<Consumer>>,
     /// Entries that could not be built; that they are missing is no problem of those who need them.
     failed: HashSet<(Kind, String)>,
 }
@@ -92,6 +94,7 @@ impl<'a> Builder<'a> {
             state,
             sequences: HashMap::new(),
             removed: HashSet::new(),
+            replaced: HashMap::new(),
             failed: HashSet::new(),
         }
     }
@@ -151,6 +154,7 @@ impl<'a> Builder<'a> {
             Kind::Consumers => {
                 let consumer = draft.consumers.remove(id)?;
                 self.groups.leave(&Place::Consumer(consumer.username.clone()));
+                self.replaced.insert(consumer.username.clone(), consumer);
             }
             Kind::Apps => _ = draft.apps.remove(id)?,
             Kind::Apis => _ = draft.apis.remove(id)?,
@@ -213,6 +217,9 @@ impl<'a> Builder<'a> {
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
         let consumer = Consumer::build(&consumer, chain, self.state, &mut problem);
+        if let Some(before) = self.replaced.remove(&*consumer.username) {
+            consumer.inherit(&before);
+        }
         if self.problems.len() == before {
             let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
             self.draft.consumers.insert(consumer, &mut problem);
@@ -323,8 +330,10 @@ impl<'a> Builder<'a> {
             return Err(problems);
         }
         self.rules.sort_by_key(|rule| rule.sequence);
+        let global = Chain::concatenated(self.rules.iter().map(|rule| &rule.chain));
         Ok(Generation {
-            global: Chain::concatenated(self.rules.iter().map(|rule| &rule.chain)),
+            told: global.told_headers().into(),
+            global,
             rules: self.rules.into(),
             tls: Arc::new(self.tls),
             groups: self.groups.into_groups(),

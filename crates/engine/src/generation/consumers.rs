@@ -141,8 +141,7 @@ impl Consumer {
     ) -> Self {
         let mut credentials = Vec::with_capacity(consumer.credentials.len());
         for (nth, credential) in consumer.credentials.iter().enumerate() {
-            let last_use = state.last_uses.of(&consumer.username, &credential.id);
-            match Credential::build(credential, last_use, state) {
+            match Credential::build(credential, state) {
                 Ok(built) => credentials.push(built),
                 Err(wrong) => problem(format!("/credentials/{nth}{}", wrong.pointer), wrong.why),
             }
@@ -164,11 +163,21 @@ impl Consumer {
     pub fn last_use(&self, id: &str) -> Option<u64> {
         self.credentials.iter().find(|credential| *credential.id == *id)?.last_use.seconds()
     }
+
+    /// Takes over from the consumer that had this name before when its credentials were last used.
+    pub(super) fn inherit(&self, before: &Self) {
+        for credential in &self.credentials {
+            if let Some(old) = before.credentials.iter().find(|old| old.id == credential.id) {
+                credential.last_use.inherit(&old.last_use);
+            }
+        }
+    }
 }
 
 impl Credential {
-    fn build(credential: &snapshot::Credential, last_use: LastUse, state: &State) -> Result<Self, Problem> {
+    fn build(credential: &snapshot::Credential, state: &State) -> Result<Self, Problem> {
         let proof = Proof::build(&credential.plugin, &credential.config, state)?;
+        let last_use = LastUse::default();
         Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, last_use, proof })
     }
 
@@ -195,6 +204,16 @@ impl Consumers {
     /// Whether anybody has an API key.
     pub fn have_keys(&self) -> bool {
         !self.proofs.keys.is_empty()
+    }
+
+    /// Takes over from all consumers that were before when their credentials were last used.
+    pub fn inherit(&self, before: &Self) {
+        for old in before.by_name.iter() {
+            if let Some(consumer) = self.by_name(&old.username).filter(|consumer| !Arc::ptr_eq(consumer, old))
+            {
+                consumer.inherit(old);
+            }
+        }
     }
 
     pub fn by_name(&self, username: &str) -> Option<&Arc<Consumer>> {

@@ -34,6 +34,8 @@ pub struct RouteEntry {
     /// The roles that callers need; none: any caller.
     pub rule: Option<Rule>,
     pub chain: Chain,
+    /// Headers in which only its plugins tell the upstream of the caller.
+    pub told: Box<[HeaderName]>,
     /// Alike for operations whose authentication plugins have the same settings, so that they find out the same.
     pub entrance: [u8; 32],
     pub websocket: bool,
@@ -101,6 +103,7 @@ impl RouteEntry {
             operation: route.operation.as_deref().map(Arc::from),
             predicates,
             rule: route.roles.as_deref().map(Rule::new),
+            told: chain.told_headers(),
             chain,
             entrance: route.operation.as_ref().map(|_| entrance(&route.plugins)).unwrap_or_default(),
             websocket: route.websocket,

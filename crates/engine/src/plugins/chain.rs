@@ -13,8 +13,6 @@ use std::sync::Arc;
 #[derive(Clone, Default)]
 pub struct Chain {
     steps: Box<[Step]>,
-    /// Headers in which only its plugins may tell the upstream of the caller.
-    told: Box<[HeaderName]>,
 }
 
 #[derive(Clone)]
@@ -49,17 +47,12 @@ impl Chain {
             }
         }
         steps.sort_by_key(Step::order);
-        Self::of(steps)
+        Self { steps: steps.into() }
     }
 
-    fn of(steps: Vec<Step>) -> Self {
-        let told = steps.iter().flat_map(|step| step.plugin.told_headers()).cloned().collect();
-        Self { steps: steps.into(), told }
-    }
-
-    /// Headers in which only plugins of the chain may tell the upstream of the caller.
-    pub fn told_headers(&self) -> &[HeaderName] {
-        &self.told
+    /// Headers in which only plugins of the chain tell the upstream of the caller.
+    pub fn told_headers(&self) -> Box<[HeaderName]> {
+        self.steps.iter().flat_map(|step| step.plugin.told_headers()).cloned().collect()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -94,15 +87,15 @@ impl Chain {
 
     /// The chains one after the other, each in its own order.
     pub fn concatenated<'a>(chains: impl IntoIterator<Item = &'a Chain>) -> Chain {
-        Self::of(chains.into_iter().flat_map(|chain| &chain.steps).cloned().collect())
+        Chain { steps: chains.into_iter().flat_map(|chain| &chain.steps).cloned().collect() }
     }
 
-    /// This chain, once the caller is known, with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
+    /// This chain with the plugins of `own` put in place of those of the same name (a consumer's over a route's).
     pub fn overlaid(&self, own: &Chain) -> Chain {
         let kept = self.steps.iter().filter(|step| !own.has(step.entry.name));
         let mut steps: Vec<Step> = kept.chain(&own.steps).cloned().collect();
         steps.sort_by_key(Step::order);
-        Self { steps: steps.into(), told: Box::default() }
+        Chain { steps: steps.into() }
     }
 
     /// Runs `finish` of every plugin.
@@ -133,7 +126,7 @@ impl Chain {
     /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
     pub fn without_limits_of(&self, counted: &Chain) -> Chain {
         let counts = |step: &&Step| step.phase != Phase::Limit || !counted.has(step.entry.name);
-        Self { steps: self.steps.iter().filter(counts).cloned().collect(), told: Box::default() }
+        Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
     }
 
     /// The operations whose shapes plugins of the chain hold requests against, each with the plugin's name.

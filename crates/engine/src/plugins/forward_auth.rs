@@ -241,9 +241,7 @@ impl ForwardAuth {
             for value in said.get_all(name) {
                 exchange.request.headers.append(name, value.clone());
             }
-            if name == AUTHORIZATION {
-                exchange.withheld.retain(|withheld| withheld != name);
-            }
+            exchange.withheld.retain(|withheld| withheld != name);
         }
     }
 

@@ -34,6 +34,7 @@ mod proxy_rewrite;
 mod real_ip;
 mod referer_restriction;
 mod request_id;
+mod request_validation;
 mod restriction;
 mod secret;
 #[cfg(test)]
@@ -250,11 +251,12 @@ pub static TABLE: &[Entry] = &[
     entry::<basic_auth::BasicAuth>("basic-auth", 2520, Phase::Authenticate),
     entry::<jwt_auth::JwtAuth>("jwt-auth", 2510, Phase::Authenticate),
     entry::<key_auth::KeyAuth>("key-auth", 2500, Phase::Authenticate),
-    entry::<forward_auth::ForwardAuth>("forward-auth", 2002, Phase::Access),
-    entry::<opa::Opa>("opa", 2001, Phase::Access),
     entry::<csrf::Csrf>("csrf", 2980, Phase::Access),
     entry::<acl::Acl>("acl", 2410, Phase::Access),
     entry::<consumer_restriction::ConsumerRestriction>("consumer-restriction", 2400, Phase::Access),
+    entry::<forward_auth::ForwardAuth>("forward-auth", 2002, Phase::Access),
+    entry::<opa::Opa>("opa", 2001, Phase::Access),
+    entry::<request_validation::RequestValidation>("request-validation", 2800, Phase::Access),
     entry::<limit_count::LimitCount>("limit-count", 1002, Phase::Limit),
     entry::<oas_validator::OasValidator>("oas-validator", 510, Phase::Validate),
     entry::<proxy_rewrite::ProxyRewrite>("proxy-rewrite", 1008, Phase::Rewrite),

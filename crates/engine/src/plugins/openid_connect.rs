@@ -286,6 +286,7 @@ impl OpenidConnect {
                 exchange.identity = identity.or(exchange.identity.take());
                 self.tell_upstream(exchange, &claims, token);
                 exchange.claims = Some(Box::new(claims));
+                exchange.caller_token = exchange.request.headers.get(AUTHORIZATION).cloned();
                 None
             }
             Err(refused) => Some(self.refuse(exchange, &refused)),
@@ -323,7 +324,6 @@ impl OpenidConnect {
             value.set_sensitive(true);
             headers.insert(ACCESS_TOKEN, value);
         }
-        exchange.caller_token = exchange.request.headers.get(AUTHORIZATION).cloned();
     }
 
     fn refuse(&self, exchange: &mut Exchange, refused: &Refused) -> Response {

@@ -112,7 +112,20 @@ impl Bench {
         self.worker.generation().routes.get(&self.route).expect("the route").chain.clone()
     }
 
-    /// Runs the route's plugins as if it led to an upstream, and waits where they do.
+    /// Runs the route's plugins as if it led to an upstream, on the runtime that this is called on, for those that ask
+    /// other servers.
+    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
+        let chain = self.chain();
+        let route = exchange.route.clone();
+        exchange.strip_told(route.as_deref());
+        if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, exchange).await {
+            return Some(response);
+        }
+        exchange.withhold([Some(&chain), None]);
+        chain.run(Phase::Access..=Phase::Rewrite, exchange).await
+    }
+
+    /// The same, and waits where they do.
     pub fn run(&self, exchange: &mut Exchange) -> Option<Response> {
         let mut running = pin!(self.answer(exchange));
         let waker = Arc::new(Unpark(thread::current())).into();
@@ -122,19 +135,6 @@ impl Bench {
                 Poll::Pending => thread::park(),
             }
         }
-    }
-}
-
-impl Bench {
-    /// The same within a runtime.
-    pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
-        let chain = self.chain();
-        exchange.strip_told([Some(&chain), None]);
-        if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, exchange).await {
-            return Some(response);
-        }
-        exchange.withhold([Some(&chain), None]);
-        chain.run(Phase::Access..=Phase::Rewrite, exchange).await
     }
 }
 

@@ -162,6 +162,7 @@ fn the_upstream_gets_the_token_only_where_that_is_said() {
         let bench = bench.swapped("route", json!({"openid-connect": provider.settings(both)}));
         let (exchange, _) = ask(&bench, bearer(&token)).await;
         assert!(exchange.withheld.is_empty() && !exchange.request.headers.contains_key("x-access-token"));
+        assert!(exchange.caller_token.is_some_and(|sent| sent == format!("Bearer {token}").as_str()));
     });
 }
 
