@@ -12,6 +12,7 @@ _CREDENTIAL_HEADERS = {
     "jwt-auth": "Authorization",
     "basic-auth": "Authorization",
     "hmac-auth": "Authorization",
+    "openid-connect": "Authorization",
 }
 """The plugins that take a credential in a header, each with the one where its settings name none."""
 

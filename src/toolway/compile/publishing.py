@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from toolway.apps import actions, logo, manifest, tools
 from toolway.apps.names import tool_names
 from toolway.apps.variants import asks_for_roles, variants
+from toolway.compile import protected
+from toolway.compile.precedence import merged
 from toolway.compile.views import hosts_of
 
 if TYPE_CHECKING:
@@ -61,12 +63,25 @@ def add_app(draft: Draft, app: App, view: AppView, image: bytes | None) -> None:
         files = {"/.well-known/ai-plugin.json": _json(manifest.manifest(copy)), **shared}
         for path, target in files.items():
             name = path.rpartition("/")[2]
-            draft.add("routes", _route(app, name + suffix, prefix + path, hosts, target), app.pointer)
-        draft.add(
-            "routes",
-            _route(app, "mcp" + suffix, f"{prefix}/mcp", hosts, {"mcp": {"app": app.id}}),
-            app.pointer,
-        )
+            draft.add("routes", _route(app, name + suffix, [prefix + path], hosts, target), app.pointer)
+        _add_endpoint(draft, app, view, (suffix, prefix, hosts))
+
+
+def _add_endpoint(draft: Draft, app: App, view: AppView, copy: tuple[str, str, list[str]]) -> None:
+    """Adds the route of the MCP endpoint, and where it asks for tokens that of its metadata."""
+    suffix, prefix, hosts = copy
+    uri = f"{prefix}/mcp"
+    found = merged([(app.plugins, f"{app.pointer}/plugins")])
+    plugins = found.plugins
+    metadata = protected.metadata(plugins, view.base_url + uri)
+    if metadata is not None:
+        place = protected.WELL_KNOWN + uri
+        plugins = protected.leading_to(view.base_url + place, plugins)
+        uris = [place] if prefix else [protected.WELL_KNOWN, place]
+        route = _route(app, "oauth-protected-resource" + suffix, uris, hosts, _json(metadata))
+        draft.add("routes", route, app.pointer)
+    route = _route(app, "mcp" + suffix, [uri], hosts, {"mcp": {"app": app.id}})
+    draft.add("routes", {**route, "plugins": plugins}, app.pointer, found.origins)
 
 
 def _copies(draft: Draft, app: App) -> Iterator[tuple[str, str, list[str]]]:
@@ -118,12 +133,12 @@ def _response(media_type: str, *, body: str | None = None, body_base64: str | No
     return {"static": {"status": 200, "headers": headers, "body": body, "body_base64": body_base64}}
 
 
-def _route(app: App, name: str, uri: str, hosts: list[str], target: dict[str, Any]) -> dict[str, Any]:
+def _route(app: App, name: str, uris: list[str], hosts: list[str], target: dict[str, Any]) -> dict[str, Any]:
     is_file = "mcp" not in target
     return {
         "id": f"app:{app.id}:{name}",
         "name": None,
-        "uris": [uri],
+        "uris": uris,
         "hosts": hosts,
         # The MCP endpoint itself answers methods that it does not know.
         "methods": ["GET", "HEAD", "OPTIONS"] if is_file else [],

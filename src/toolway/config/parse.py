@@ -19,6 +19,7 @@ from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
+    App,
     Consumer,
     ConsumerGroup,
     GatewaySettings,
@@ -271,7 +272,7 @@ class _Parser:
             return
         if isinstance(resource, PluginMetadata):
             self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
-        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api, App)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():

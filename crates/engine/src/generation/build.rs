@@ -216,7 +216,7 @@ impl<'a> Builder<'a> {
         let before = self.problems.len();
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
-        let consumer = Consumer::build(&consumer, chain, &mut problem);
+        let consumer = Consumer::build(&consumer, chain, self.state, &mut problem);
         if let Some(before) = self.replaced.remove(&*consumer.username) {
             consumer.inherit(&before);
         }

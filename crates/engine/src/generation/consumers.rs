@@ -4,6 +4,7 @@ use super::labels::Labels;
 use crate::plugins::{Chain, Problem, Proof, Scheme};
 use crate::roles;
 use crate::snapshot;
+use crate::state::State;
 use crate::table::{Keyed, Table};
 use crate::usage::LastUse;
 use std::num::NonZeroU64;
@@ -135,11 +136,12 @@ impl Consumer {
     pub(super) fn build(
         consumer: &snapshot::Consumer,
         chain: Chain,
+        state: &State,
         problem: &mut impl FnMut(String, String),
     ) -> Self {
         let mut credentials = Vec::with_capacity(consumer.credentials.len());
         for (nth, credential) in consumer.credentials.iter().enumerate() {
-            match Credential::build(credential) {
+            match Credential::build(credential, state) {
                 Ok(built) => credentials.push(built),
                 Err(wrong) => problem(format!("/credentials/{nth}{}", wrong.pointer), wrong.why),
             }
@@ -173,8 +175,8 @@ impl Consumer {
 }
 
 impl Credential {
-    fn build(credential: &snapshot::Credential) -> Result<Self, Problem> {
-        let proof = Proof::build(&credential.plugin, &credential.config)?;
+    fn build(credential: &snapshot::Credential, state: &State) -> Result<Self, Problem> {
+        let proof = Proof::build(&credential.plugin, &credential.config, state)?;
         let last_use = LastUse::default();
         Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, last_use, proof })
     }

@@ -23,6 +23,7 @@ use crate::generation::Identity;
 use crate::http::Response;
 use crate::http::headers::is_of_connection;
 use crate::outbound::Fault;
+use crate::roles::claim_at;
 use crate::server::Worker;
 use crate::variable::write_claim;
 use ::http::header::{AUTHORIZATION, HOST};
@@ -64,7 +65,7 @@ pub struct OpenidConnect {
     rules: Rules,
     challenge: Challenge,
     consumer_claim: Option<String>,
-    claim_headers: Vec<(HeaderName, String)>,
+    upstream_headers: Vec<(HeaderName, String)>,
     /// Headers that only this plugin may set.
     told: Vec<HeaderName>,
     tells_claims: bool,
@@ -123,14 +124,14 @@ impl Build for OpenidConnect {
             }
             (None, _) => Means::KeySet,
         };
-        let mut claim_headers = Vec::new();
-        for (name, claim) in &config.claim_headers {
+        let mut upstream_headers = Vec::new();
+        for (name, claim) in &config.upstream_headers {
             let header: HeaderName =
-                name.parse().map_err(|_| format!("claim_headers: {name:?} is not a valid header name"))?;
+                name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
             if is_of_connection(&header) || [HOST, AUTHORIZATION].contains(&header) {
-                return Err(format!("claim_headers: {header} cannot carry a claim"));
+                return Err(format!("upstream_headers: {header} cannot carry a claim"));
             }
-            claim_headers.push((header, claim.clone()));
+            upstream_headers.push((header, claim.clone()));
         }
         let passes_token = match (config.set_access_token_header, config.access_token_in_authorization_header)
         {
@@ -144,8 +145,8 @@ impl Build for OpenidConnect {
             provider: Provider::build(&config, algorithms, context.state)?,
             rules: Rules::build(&config)?,
             challenge: Challenge::build(&config)?,
-            told: told.chain(claim_headers.iter().map(|(name, _)| name.clone())).collect(),
-            claim_headers,
+            told: told.chain(upstream_headers.iter().map(|(name, _)| name.clone())).collect(),
+            upstream_headers,
             consumer_claim: config.consumer_claim,
             tells_claims: config.set_userinfo_header,
             passes_token,
@@ -303,9 +304,9 @@ impl OpenidConnect {
 
     fn tell_upstream(&self, exchange: &mut Exchange, claims: &Claims, token: &[u8]) {
         let headers = &mut exchange.request.headers;
-        for (name, claim) in &self.claim_headers {
+        for (name, claim) in &self.upstream_headers {
             let mut value = String::new();
-            if claims.get(claim).is_some_and(|claim| write_claim(claim, &mut value))
+            if claim_at(claims, claim).is_some_and(|claim| write_claim(claim, &mut value))
                 && let Ok(value) = HeaderValue::try_from(value)
             {
                 headers.insert(name, value);

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from toolway.config.models.base import Host, Identifier, Model, Resource, Roles, matching, refuse
+from toolway.config.models.base import Host, Identifier, Model, Plugins, Resource, Roles, matching, refuse
 
 
 def _base_url(value: str) -> str:
@@ -74,6 +74,8 @@ class App(Resource):
     legal_info_url: str | None = None
     auth: Auth = NoAuth(type="none")
     version: str | None = None
+    plugins: Plugins = Field(default_factory=dict)
+    """Hold for requests to the MCP endpoint, beside those of the operations that tools call."""
     operations: list[Annotated[str, StringConstraints(min_length=1)]]
     """`api:glob` selects, `!api:glob` removes, in this order. What is not selected is not shown."""
     roles: dict[RolePattern, Roles] = Field(default_factory=dict)
