@@ -181,9 +181,9 @@ class Reader:
         return found
 
     def forget(self) -> None:
-        """Makes the next reload read everything anew, what is behind URLs too."""
+        """Makes the next reload read every document anew, and has address lists looked at again."""
         self._documents.clear()
-        self.lists.forget()
+        self.lists.look_again()
 
     def folders(self) -> Sequence[Path]:
         """The folders of all files that were read or looked for."""
