@@ -180,7 +180,7 @@ class Gateway(Running):
             return True
 
     def forget(self) -> None:
-        """Makes the next reload read every document and list anew, those behind URLs too."""
+        """Makes the next reload read every document anew, and has address lists looked at again."""
         self._reader.forget()
 
     def stop(self, timeout: float | None = None) -> bool:

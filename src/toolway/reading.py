@@ -181,9 +181,9 @@ class Reader:
         return found
 
     def forget(self) -> None:
-        """Makes the next reload read everything anew, what is behind URLs too."""
+        """Makes the next reload read every document anew, and has address lists looked at again."""
         self._documents.clear()
-        self.lists.forget()
+        self.lists.look_again()
 
     def has_changed(self) -> bool:
         """Whether a file is another than when it was read. A change is told once, so a wrong file is too."""

@@ -105,7 +105,7 @@ class Running(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Makes the next reload read everything anew."""
+        """Has everything read anew, by the next reload or soon."""
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops accepting, and waits at most `timeout` seconds for exchanges to end. Whether all did."""

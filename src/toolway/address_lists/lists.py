@@ -42,8 +42,6 @@ class _Kept:
     prefixes: tuple[str, ...]
     read_at: float
     """In seconds since 1970."""
-    is_due: bool = False
-    """Whether it is to be read anew before it is given out."""
     trouble: str | None = None
     """Why the last look failed."""
 
@@ -64,6 +62,7 @@ class AddressLists:
         self._changed: Callable[[], object] = lambda: None
         self._looked: Callable[[], object] = lambda: None
         self._stopping = threading.Event()
+        self._woken = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self, changed: Callable[[], object], looked: Callable[[], object] = lambda: None) -> None:
@@ -89,12 +88,12 @@ class AddressLists:
             kept = self._kept.get(source)
         if kept is None and is_url(source):
             kept = self._copy(source)
-        is_due = kept is None or kept.is_due or not is_url(source)
-        if kept is None or is_due:
+        is_new = kept is None or not is_url(source)
+        if kept is None or is_new:
             kept = self._look(source, kept)
         with self._lock:
             self._kept[source] = kept
-        if is_due:
+        if is_new:
             self._looked()
         return kept.prefixes
 
@@ -131,10 +130,9 @@ class AddressLists:
         with self._lock:
             return {_shown(source): kept.read_at for source, kept in self._kept.items()}
 
-    def forget(self) -> None:
-        """Makes the next `read` of each list look at it again."""
-        with self._lock:
-            self._kept = {source: replace(kept, is_due=True) for source, kept in self._kept.items()}
+    def look_again(self) -> None:
+        """Has all URLs looked at again now, on the thread that does it; nobody waits for that."""
+        self._woken.set()
 
     def keep_only(self, sources: Collection[str]) -> None:
         """Forgets other sources, which nobody uses any more."""
@@ -144,6 +142,7 @@ class AddressLists:
     def close(self) -> None:
         """Ends looking again. A look that is under way is not waited for; what it finds changes nothing."""
         self._stopping.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join(_END_SECONDS)
             self._thread = None
@@ -160,7 +159,7 @@ class AddressLists:
             if before is None:
                 raise AddressListError(f"{_shown(source)}: {trouble}") from error
             self._tell(source, before, trouble)
-            return replace(before, is_due=False, trouble=trouble)
+            return replace(before, trouble=trouble)
         if before is not None and before.trouble is not None:
             logger.info("the address list %s is read again", _shown(source))
         if is_url(source):
@@ -211,15 +210,15 @@ class AddressLists:
 
     def _follow(self) -> None:
         older_than = self._refresh_seconds
-        while True:
+        while not self._stopping.is_set():
             try:
                 self.refresh(older_than=older_than)
             except Exception:
                 # The edge of this thread: whatever a listener did wrong, the next change must still be seen.
                 logger.exception("looking at address lists again failed; it goes on")
             older_than = 0.0
-            if self._stopping.wait(self._refresh_seconds):
-                return
+            self._woken.wait(self._refresh_seconds)
+            self._woken.clear()
 
 
 def _content(source: str) -> bytes:

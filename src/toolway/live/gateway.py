@@ -178,8 +178,8 @@ class LiveGateway(Running):
         return True
 
     def forget(self) -> None:
-        """Makes the next reload read every address list anew."""
-        self._lists.forget()
+        """Has address lists looked at again."""
+        self._lists.look_again()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops accepting and following, and waits at most `timeout` seconds for exchanges to end. Whether

@@ -115,9 +115,6 @@ def test_a_url_is_read_once_until_it_is_looked_at_again(publisher: Publisher) ->
     assert lists.refresh()
     assert not lists.refresh()
     assert lists.read(publisher.url) == ("192.0.2.7/32",)
-    publisher.content = published(FIRST)
-    lists.forget()
-    assert lists.read(publisher.url) == ("23.102.140.112/28", "2001:db8::/32")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +129,6 @@ def test_what_was_read_is_used_on_while_the_source_fails(
     publisher.status, publisher.content = status, content
     assert not lists.refresh()
     assert not lists.refresh()
-    lists.forget()
     assert lists.read(publisher.url) == before
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
@@ -216,6 +212,24 @@ def test_a_change_is_told_from_the_background(publisher: Publisher) -> None:
         assert lists.read(publisher.url) == ("192.0.2.7/32",)
     finally:
         lists.close()
+
+
+def test_a_look_can_be_asked_for_and_is_not_waited_for_at_the_end(publisher: Publisher) -> None:
+    lists = AddressLists()
+    lists.read(publisher.url)
+    told, released = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        told.set()
+        released.wait(30)
+
+    lists.start(hold)
+    publisher.content = published(SECOND)
+    lists.look_again()
+    assert told.wait(30)
+    lists.close()
+    assert not released.is_set()
+    released.set()
 
 
 def test_lists_that_nobody_uses_are_forgotten(publisher: Publisher) -> None:
