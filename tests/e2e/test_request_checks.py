@@ -70,7 +70,7 @@ def test_every_mistake_is_told_at_once_and_nothing_goes_upstream(gateway: Gatewa
     answer = gateway.http.post("/things", content=content, headers={"Content-Type": "text/plain"})
     assert answer.status_code == 415
     assert answer.headers["X-Toolway-Error"] == "unsupported_media_type"
-    assert upstream.received.empty()
+    assert upstream.arrived.empty()
 
 
 def test_what_fits_goes_on_as_it_came(gateway: Gateway, upstream: Upstream) -> None:
@@ -97,7 +97,7 @@ def test_a_model_is_told_over_mcp_too(gateway: Gateway, upstream: Upstream) -> N
     result = Rpc(gateway.http).call("findThings", {"limit": "abc"})
     assert result["isError"]
     assert "`limit` must be an integer" in text_of(result)
-    assert upstream.received.empty()
+    assert upstream.arrived.empty()
     assert not Rpc(gateway.http).call("findThings", {"limit": 5})["isError"]
     assert upstream.only().target == "/v1/things?limit=5"
 
@@ -120,7 +120,7 @@ def test_request_validation_holds_headers_and_body_against_schemas(gateway: Gate
     tenant = {"x-tenant": "t"}
     told = 'property "age" validation failed: wrong type: expected integer, got string'
     assert post('{"age": "x"}', **tenant) == (422, told)
-    assert upstream.received.empty()
+    assert upstream.arrived.empty()
     assert post('{"age": 7}', **tenant)[0] == 200
     assert upstream.only().json == {"age": 7}
 

@@ -17,6 +17,7 @@ pub enum Kind {
     InvalidRequest,
     UnsupportedMediaType,
     Misdirected,
+    CertificateRequired,
     RouteNotFound,
     BodyTooLarge,
     BodyTimeout,
@@ -66,6 +67,7 @@ impl Kind {
             Kind::InvalidRequest => "invalid_request",
             Kind::UnsupportedMediaType => "unsupported_media_type",
             Kind::Misdirected => "misdirected_request",
+            Kind::CertificateRequired => "client_certificate_required",
             Kind::RouteNotFound => "route_not_found",
             Kind::BodyTooLarge => "body_too_large",
             Kind::BodyTimeout => "body_timeout",
@@ -91,9 +93,11 @@ impl Kind {
     pub fn status(self) -> StatusCode {
         match self {
             Kind::Framing(error) => error.status(),
-            Kind::Path(_) | Kind::BadRequest | Kind::InvalidRequest | Kind::ClientClosed => {
-                StatusCode::BAD_REQUEST
-            }
+            Kind::Path(_)
+            | Kind::BadRequest
+            | Kind::InvalidRequest
+            | Kind::ClientClosed
+            | Kind::CertificateRequired => StatusCode::BAD_REQUEST,
             Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
@@ -117,6 +121,7 @@ impl Kind {
             Kind::InvalidRequest => "The request is not as the API describes it",
             Kind::UnsupportedMediaType => "The API does not take a body of this kind here",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
+            Kind::CertificateRequired => "This path needs a connection with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::BodyTimeout => "The request body did not come in time",
