@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Rule = tuple[str, ...]
 
-MOST = 32
+MOST = 16
 """Variants of one document; what no variant shows whole, a caller sees a part of."""
 
 
@@ -40,7 +40,7 @@ def shown_to(view: AppView, roles: Collection[str] | None) -> frozenset[str]:
 def variants(view: AppView) -> list[frozenset[str]]:
     """The names of the tools in each variant, those with the most first; the last is for everybody.
 
-    At most 32. A tool that nobody may call is in none.
+    At most 16. A tool that nobody may call is in none.
     """
     named = list(zip(view.operations, tool_names(view), strict=True))
 

@@ -58,11 +58,11 @@ def test_what_nobody_may_call_is_in_no_variant() -> None:
     assert shown_to(made, None) == {"look", "never", "odd"}
 
 
-@pytest.mark.parametrize("count", [5, 6])
+@pytest.mark.parametrize("count", [4, 5])
 def test_variants_are_bounded_and_too_many_are_told(count: int) -> None:
     made = shop(look=(), **{f"tool{nth}": ((f"role{nth}",),) for nth in range(count)})
     found = variants(made)
-    assert len(found) == MOST == 32
+    assert len(found) == MOST == 16
     assert len(found[0]) == count + 1
     assert found[-1] == {"look"}
     assert {frozenset({"look", f"tool{nth}"}) for nth in range(count)} <= set(found)
