@@ -94,7 +94,7 @@ def until(gateway: Gateway, path: str, token: str, status: int) -> None:
 def test_an_agent_gets_a_token_and_is_let_in_and_the_upstream_learns_who_it_is(
     serve: Serve, provider: IdentityProvider, upstream: Upstream
 ) -> None:
-    orders = {"required_scopes": ["orders:read"], "claim_headers": {"X-Agent": "sub"}}
+    orders = {"required_scopes": ["orders:read"], "upstream_headers": {"X-Agent": "sub"}}
     admin = {"required_scopes": ["orders:read", "admin"]}
     gateway = serve(configuration(provider, upstream, orders=orders, admin=admin))
     token = granted(provider)
@@ -115,7 +115,7 @@ def test_an_agent_gets_a_token_and_is_let_in_and_the_upstream_learns_who_it_is(
 def test_a_token_that_was_exchanged_is_still_of_its_subject(
     serve: Serve, provider: IdentityProvider, upstream: Upstream
 ) -> None:
-    gateway = serve(configuration(provider, upstream, orders={"claim_headers": {"X-User": "sub"}}))
+    gateway = serve(configuration(provider, upstream, orders={"upstream_headers": {"X-User": "sub"}}))
     exchanged = granted(provider, grant_type=EXCHANGE, subject_token=provider.token("agent", sub="dave"))
     assert gateway.http.get("/orders", headers=bearer(exchanged)).status_code == 200
     assert upstream.only().header("X-User") == "dave"

@@ -38,7 +38,7 @@ impl Exchange {
             let is_here = self.request.headers.contains_key(name) && !self.withheld.contains(name);
             let goes_on = |guard: &dyn Plugin| {
                 let is_shown = guard.shows_credentials() && guard.credential_headers().contains(name);
-                is_shown || guard.own_headers().contains(name)
+                is_shown || guard.told_headers().contains(name)
             };
             if is_here && !guards().any(goes_on) {
                 self.withheld.push(name.clone());

@@ -198,7 +198,7 @@ impl<'a> Builder<'a> {
         let before = self.problems.len();
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
-        let consumer = Consumer::build(&consumer, chain, &mut problem);
+        let consumer = Consumer::build(&consumer, chain, self.state, &mut problem);
         if self.problems.len() == before {
             let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
             self.draft.consumers.insert(consumer, &mut problem);

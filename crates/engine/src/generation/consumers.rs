@@ -2,6 +2,7 @@
 
 use crate::plugins::{Chain, Problem, Proof, Scheme};
 use crate::snapshot;
+use crate::state::State;
 use crate::table::{Keyed, Table};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -119,11 +120,12 @@ impl Consumer {
     pub(super) fn build(
         consumer: &snapshot::Consumer,
         chain: Chain,
+        state: &State,
         problem: &mut impl FnMut(String, String),
     ) -> Self {
         let mut credentials = Vec::with_capacity(consumer.credentials.len());
         for (nth, credential) in consumer.credentials.iter().enumerate() {
-            match Credential::build(credential) {
+            match Credential::build(credential, state) {
                 Ok(built) => credentials.push(built),
                 Err(wrong) => problem(format!("/credentials/{nth}{}", wrong.pointer), wrong.why),
             }
@@ -139,8 +141,8 @@ impl Consumer {
 }
 
 impl Credential {
-    fn build(credential: &snapshot::Credential) -> Result<Self, Problem> {
-        let proof = Proof::build(&credential.plugin, &credential.config)?;
+    fn build(credential: &snapshot::Credential, state: &State) -> Result<Self, Problem> {
+        let proof = Proof::build(&credential.plugin, &credential.config, state)?;
         Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, proof })
     }
 

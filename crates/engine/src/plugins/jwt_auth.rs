@@ -10,9 +10,11 @@ pub use signatures::Signatures;
 pub use token::TokenKey;
 
 use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
+use super::key_set::{KeySet, RemoteKeys};
 use super::{Build, BuildContext, Flow, Plugin, Proof, Scheme};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
+use crate::http::Response;
 use crate::http::headers::is_of_connection;
 use crate::variable::cookie;
 use ::http::header::HOST;
@@ -23,7 +25,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
-use token::{Claim, Claims, Token};
+use token::{Claim, Claims, Token, Verdict};
 
 const MISSING: &str = "Missing JWT token in request";
 const INVALID: &str = "JWT token invalid";
@@ -123,13 +125,12 @@ impl Build for JwtAuth {
 }
 
 impl Plugin for JwtAuth {
-    fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
-        let proven = self.proven(exchange).map(|(identity, claims)| {
-            exchange.claims = claims;
-            exchange.caller_token = self.presented_token(exchange);
-            identity
-        });
-        self.entrance.admit(exchange, proven).into()
+    fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
+        match self.proven(exchange, None) {
+            Ok(proven) => self.conclude(exchange, Ok(proven)).into(),
+            Err(Unproven::Why(why)) => self.conclude(exchange, Err(why)).into(),
+            Err(Unproven::Fetch(keys)) => Flow::Wait(Box::pin(self.fetch(exchange, keys))),
+        }
     }
 
     fn credential_headers(&self) -> &[HeaderName] {
@@ -155,18 +156,65 @@ impl Plugin for JwtAuth {
 
 type Kept = Option<Box<serde_json::Map<String, Value>>>;
 
+/// Why nobody is proven to call.
+enum Unproven {
+    Why(&'static str),
+    /// These keys have to be fetched first, or others than those at hand.
+    Fetch(RemoteKeys),
+}
+
+impl From<&'static str> for Unproven {
+    fn from(why: &'static str) -> Self {
+        Self::Why(why)
+    }
+}
+
 impl JwtAuth {
-    fn proven(&self, exchange: &Exchange) -> Result<(Identity, Kept), &'static str> {
+    fn conclude(
+        &self,
+        exchange: &mut Exchange,
+        proven: Result<(Identity, Kept), &'static str>,
+    ) -> Option<Response> {
+        let proven = proven.map(|(identity, claims)| {
+            exchange.claims = claims;
+            exchange.caller_token = self.presented_token(exchange);
+            identity
+        });
+        self.entrance.admit(exchange, proven)
+    }
+
+    /// Goes on with the keys, once as they are known and once as they are then published.
+    async fn fetch(&self, exchange: &mut Exchange, remote: RemoteKeys) -> Option<Response> {
+        let worker = exchange.worker.clone();
+        let mut known = None;
+        for _ in 0..2 {
+            let keys = match remote.get(&worker, known.as_ref()).await {
+                Ok(keys) => keys,
+                Err(fault) => return Some(fault.refuse(exchange)),
+            };
+            match self.proven(exchange, Some(&keys)) {
+                Ok(proven) => return self.conclude(exchange, Ok(proven)),
+                Err(Unproven::Why(why)) => return self.conclude(exchange, Err(why)),
+                Err(Unproven::Fetch(_)) => known = Some(keys),
+            }
+        }
+        self.conclude(exchange, Err(UNVERIFIED))
+    }
+
+    fn proven(&self, exchange: &Exchange, keys: Option<&KeySet>) -> Result<(Identity, Kept), Unproven> {
         let text = self.token(exchange)?;
         let token = Token::read(&text).ok_or(INVALID)?;
         let key = token.claims.get(&self.key_claim_name).and_then(Value::as_str).ok_or(NO_KEY)?;
         let found = exchange.generation.consumers.find(Scheme::Token, key.as_bytes()).ok_or(WRONG_KEY)?;
-        let Proof::Token(key) = found.proof() else { return Err(WRONG_KEY) };
+        let Proof::Token(key) = found.proof() else { return Err(WRONG_KEY.into()) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(f64::MAX, |now| now.as_secs_f64());
-        if !key.has_signed(&token, &exchange.worker.signatures)
-            || !self.claims.hold(&token.claims, now, key.leeway)
-        {
-            return Err(UNVERIFIED);
+        if !self.claims.hold(&token.claims, now, key.leeway) {
+            return Err(UNVERIFIED.into());
+        }
+        match key.verdict(&token, &exchange.worker.signatures, keys) {
+            Verdict::Good => {}
+            Verdict::Bad => return Err(UNVERIFIED.into()),
+            Verdict::Fetch(remote) => return Err(Unproven::Fetch(remote)),
         }
         let claims = self.stores_claims.then(|| Box::new(token.claims));
         Ok((found.identity(), claims))

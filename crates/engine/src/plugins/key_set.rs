@@ -8,8 +8,9 @@ mod jwk;
 
 use super::Signatures;
 use super::jwt_auth::token::{Algorithm, Token, VerifyingKey};
-use crate::outbound::{Endpoint, Fault, Fresh, Question, Times};
+use crate::outbound::{Endpoint, Fault, Fetched, Fresh, Question, Settings, Times};
 use crate::server::Worker;
+use crate::state::State;
 use ::http::HeaderMap;
 use ::http::header::CACHE_CONTROL;
 use rustls::pki_types::pem::PemObject;
@@ -17,6 +18,7 @@ use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use serde::Deserialize;
 use serde_json::Value;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -26,6 +28,8 @@ const MOST_KEYS: usize = 64;
 pub const MOST_BYTES: usize = 256 << 10;
 /// A set is used for so long at least, whatever its server says.
 const SHORTEST: Duration = Duration::from_secs(60);
+/// And no longer than this, where nobody says otherwise.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// The last good set serves for a day where there is no other; who makes up key ids has it fetched once in two seconds.
 pub const TIMES: Times = Times { stale: Duration::from_secs(24 * 60 * 60), pause: Duration::from_secs(2) };
 
@@ -112,6 +116,38 @@ impl PublicKey {
 
     fn verifier(&self, algorithm: Algorithm) -> Option<&VerifyingKey> {
         self.verifiers.iter().find(|key| key.algorithm == algorithm)
+    }
+}
+
+/// The set at one URL, for one algorithm.
+#[derive(Clone)]
+pub struct RemoteKeys {
+    endpoint: Endpoint,
+    fetched: Arc<Fetched<KeySet>>,
+    algorithm: Algorithm,
+}
+
+impl RemoteKeys {
+    pub fn build(url: &str, algorithm: Algorithm, state: &State) -> Result<Self, String> {
+        let settings = Settings { most_bytes: MOST_BYTES, ..Settings::default() };
+        let endpoint = Endpoint::build(url, &settings, state)?;
+        let fetched =
+            state.key_sets.of(&format!("{url} {algorithm:?}"), || Fetched::new(endpoint.shown(), TIMES));
+        Ok(Self { endpoint, fetched, algorithm })
+    }
+
+    /// The set where it need not be waited for.
+    pub fn at_hand(&self) -> Option<Arc<KeySet>> {
+        self.fetched.at_hand()
+    }
+
+    /// The set; another than `but`, where that did not have the key that is looked for.
+    pub async fn get(&self, worker: &Rc<Worker>, but: Option<&Arc<KeySet>>) -> Result<Arc<KeySet>, Fault> {
+        self.fetched.other_than(but, || self.clone().fetch(worker.clone())).await
+    }
+
+    async fn fetch(self, worker: Rc<Worker>) -> Result<Fresh<KeySet>, Fault> {
+        fetch(worker, self.endpoint, &[self.algorithm], LONGEST).await
     }
 }
 

@@ -138,8 +138,8 @@ pub trait Plugin: Send + Sync {
         &[]
     }
 
-    /// Headers by which this plugin tells the upstream what it found out, so that nobody else may send them.
-    fn own_headers(&self) -> &[HeaderName] {
+    /// Headers in which this plugin alone tells the upstream of the caller. A client's own are taken off.
+    fn told_headers(&self) -> &[HeaderName] {
         &[]
     }
 

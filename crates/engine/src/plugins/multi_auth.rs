@@ -60,7 +60,7 @@ impl Plugin for MultiAuth {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
         // The one that recognises the caller may come before the one whose headers these are.
         for plugin in &self.plugins {
-            strip_alike(&mut exchange.request.headers, plugin.own_headers());
+            strip_alike(&mut exchange.request.headers, plugin.told_headers());
         }
         let mut challenges = Vec::new();
         for (nth, plugin) in self.plugins.iter().enumerate() {

@@ -64,9 +64,9 @@ pub struct OpenidConnect {
     rules: Rules,
     challenge: Challenge,
     consumer_claim: Option<String>,
-    claim_headers: Vec<(HeaderName, String)>,
+    upstream_headers: Vec<(HeaderName, String)>,
     /// Headers that only this plugin may set.
-    own_headers: Vec<HeaderName>,
+    told_headers: Vec<HeaderName>,
     tells_claims: bool,
     passes_token: Option<PassedIn>,
 }
@@ -123,14 +123,14 @@ impl Build for OpenidConnect {
             }
             (None, _) => Means::KeySet,
         };
-        let mut claim_headers = Vec::new();
-        for (name, claim) in &config.claim_headers {
+        let mut upstream_headers = Vec::new();
+        for (name, claim) in &config.upstream_headers {
             let header: HeaderName =
-                name.parse().map_err(|_| format!("claim_headers: {name:?} is not a valid header name"))?;
+                name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
             if is_of_connection(&header) || [HOST, AUTHORIZATION].contains(&header) {
-                return Err(format!("claim_headers: {header} cannot carry a claim"));
+                return Err(format!("upstream_headers: {header} cannot carry a claim"));
             }
-            claim_headers.push((header, claim.clone()));
+            upstream_headers.push((header, claim.clone()));
         }
         let passes_token = match (config.set_access_token_header, config.access_token_in_authorization_header)
         {
@@ -138,14 +138,14 @@ impl Build for OpenidConnect {
             (true, false) => Some(PassedIn::AccessToken),
             (true, true) => Some(PassedIn::Authorization),
         };
-        let own_headers = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
+        let told_headers = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
         Ok(Self {
             means,
             provider: Provider::build(&config, algorithms, context.state)?,
             rules: Rules::build(&config)?,
             challenge: Challenge::build(&config)?,
-            own_headers: own_headers.chain(claim_headers.iter().map(|(name, _)| name.clone())).collect(),
-            claim_headers,
+            told_headers: told_headers.chain(upstream_headers.iter().map(|(name, _)| name.clone())).collect(),
+            upstream_headers,
             consumer_claim: config.consumer_claim,
             tells_claims: config.set_userinfo_header,
             passes_token,
@@ -155,7 +155,7 @@ impl Build for OpenidConnect {
 
 impl Plugin for OpenidConnect {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
-        strip_alike(&mut exchange.request.headers, &self.own_headers);
+        strip_alike(&mut exchange.request.headers, &self.told_headers);
         let token = match presented_token(exchange) {
             Ok(token) => token,
             Err(refused) => return Flow::Respond(self.refuse(exchange, &refused)),
@@ -173,8 +173,8 @@ impl Plugin for OpenidConnect {
         &[AUTHORIZATION]
     }
 
-    fn own_headers(&self) -> &[HeaderName] {
-        &self.own_headers
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told_headers
     }
 
     fn shows_credentials(&self) -> bool {
@@ -304,7 +304,7 @@ impl OpenidConnect {
 
     fn tell_upstream(&self, exchange: &mut Exchange, claims: &Claims, token: &[u8]) {
         let headers = &mut exchange.request.headers;
-        for (name, claim) in &self.claim_headers {
+        for (name, claim) in &self.upstream_headers {
             let mut value = String::new();
             if claims.get(claim).is_some_and(|claim| write_claim(claim, &mut value))
                 && let Ok(value) = HeaderValue::try_from(value)

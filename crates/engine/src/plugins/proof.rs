@@ -8,6 +8,7 @@ use super::hmac_auth::SigningSecret;
 use super::jwt_auth::TokenKey;
 use super::mtls_auth::Certificate;
 use super::{Problem, misfit};
+use crate::state::State;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -41,7 +42,7 @@ struct KeyAuth {
 
 impl Proof {
     /// Builds a credential of `plugin`.
-    pub fn build(plugin: &str, config: &Value) -> Result<Self, Problem> {
+    pub fn build(plugin: &str, config: &Value, state: &State) -> Result<Self, Problem> {
         match plugin {
             "key-auth" => {
                 let KeyAuth { key_sha256 } = read(config)?;
@@ -50,7 +51,7 @@ impl Proof {
                 Ok(Self::Key(digest))
             }
             "basic-auth" => Ok(Self::Password(Box::new(Account::build(read(config)?)?))),
-            "jwt-auth" => Ok(Self::Token(Box::new(TokenKey::build(read(config)?)?))),
+            "jwt-auth" => Ok(Self::Token(Box::new(TokenKey::build(read(config)?, state)?))),
             "hmac-auth" => Ok(Self::Signature(Box::new(SigningSecret::build(read(config)?)?))),
             "mtls-auth" => Ok(Self::Certificate(Certificate::build(read(config)?)?)),
             _ => Err(format!("no plugin takes credentials of {plugin:?}").into()),

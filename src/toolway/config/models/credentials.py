@@ -159,7 +159,7 @@ class BasicAuthCredential(CredentialSettings):
 
 
 class JwtAuthCredential(CredentialSettings):
-    """What tokens for routes with `jwt-auth` are verified by: a secret, or a public key."""
+    """What tokens for routes with `jwt-auth` are verified by: a secret, a public key, or a key set by its URL."""
 
     found_by = "key"
     not_supported = frozenset({"private_key"})
@@ -167,6 +167,10 @@ class JwtAuthCredential(CredentialSettings):
     key: Annotated[str, Field(min_length=1)]
     secret: Secret | None = None
     public_key: Certificate | None = None
+    jwks_uri: (
+        Annotated[str, matching(r"https?://[^\s#@]+", 'a URL, such as "https://id.example.com/keys"')] | None
+    ) = None
+    """Where the key set is that has the public key. It is fetched when the first token comes."""
     algorithm: Literal[
         "HS256",
         "HS384",
@@ -190,8 +194,10 @@ class JwtAuthCredential(CredentialSettings):
     @model_validator(mode="after")
     def _fitting(self) -> JwtAuthCredential:
         wanted = "secret" if self._takes_secret() else "public_key"
-        if getattr(self, wanted) is None:
+        if getattr(self, wanted) is None and (self._takes_secret() or self.jwks_uri is None):
             raise refuse("missing-field", f'expected the field "{wanted}", which {self.algorithm} needs')
+        if self.jwks_uri is not None:
+            _one_of(**{wanted: getattr(self, wanted), "jwks_uri": self.jwks_uri})
         self._secret_bytes()
         self._public_key_info()
         return self
@@ -201,10 +207,12 @@ class JwtAuthCredential(CredentialSettings):
         return self.key
 
     def compiled(self) -> dict[str, Any]:
-        """The secret's bytes in base64, or the public key's SubjectPublicKeyInfo, as the algorithm needs."""
+        """The secret's bytes in base64, the public key's SubjectPublicKeyInfo, or the key set's URL."""
         found: dict[str, Any] = {"key": self.key, "algorithm": self.algorithm}
         if self._takes_secret():
             found["secret"] = Secret(b64encode(self._secret_bytes()).decode())
+        elif self.jwks_uri is not None:
+            found["jwks_uri"] = self.jwks_uri
         else:
             found["public_key"] = b64encode(self._public_key_info()).decode()
         return {**found, "lifetime_grace_period": self.lifetime_grace_period}

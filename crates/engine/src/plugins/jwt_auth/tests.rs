@@ -1,10 +1,11 @@
 //! What callers present and what becomes of it: by whom a token is taken, and who tries in vain.
 
-use super::token::Token;
+use super::token::{Token, Verdict};
 use super::{Signatures, TokenKey};
 use crate::exchange::Exchange;
 use crate::http::Response;
 use crate::plugins::testing::{Bench, body, get, username};
+use crate::state::State;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
@@ -15,6 +16,8 @@ use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use http::request::Builder;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
+
+mod key_sets;
 
 const SECRET: &[u8] = b"an old secret of thirty-two bytes";
 /// An hour ago and far in the future.
@@ -317,15 +320,16 @@ fn a_signature_is_remembered_of_its_key_only() {
     let [key, other] = pairs.each_ref().map(|pair| {
         let public = BASE64_STANDARD.encode(pair.public_key().as_der().unwrap().as_ref());
         let config = json!({"key": "carols", "algorithm": "ES256", "public_key": public});
-        TokenKey::build(serde_json::from_value(config).unwrap()).unwrap()
+        TokenKey::build(serde_json::from_value(config).unwrap(), &State::default()).unwrap()
     });
     let sign = |text: &str| pairs[0].sign(&random, text.as_bytes()).unwrap().as_ref().to_vec();
     let text = signed(r#"{"alg":"ES256"}"#, r#"{"key":"carols"}"#, sign);
     let [head, signature] = [&text[..text.rfind('.').unwrap()], &text[text.rfind('.').unwrap() + 1..]];
     let admin = format!("{}.{}.{signature}", head.split('.').next().unwrap(), part(r#"{"admin":true}"#));
     let signatures = Signatures::default();
-    let verified =
-        |key: &TokenKey, text: &str| key.has_signed(&Token::read(text.as_bytes()).unwrap(), &signatures);
+    let verified = |key: &TokenKey, text: &str| {
+        matches!(key.verdict(&Token::read(text.as_bytes()).unwrap(), &signatures, None), Verdict::Good)
+    };
     for _ in 0..2 {
         assert!(verified(&key, &text));
         assert!(!verified(&other, &text) && !verified(&key, &admin));
@@ -364,6 +368,8 @@ fn refuses_credentials_and_settings_that_cannot_hold() {
         (json!({"key": "k", "algorithm": "HS256", "secret": "?"}), "must be base64"),
         (json!({"key": "k", "algorithm": "RS256", "secret": "AAAA"}), "RS256 takes a public key"),
         (key("RS256", b"nonsense"), "no public key for RS256"),
+        (json!({"key": "k", "algorithm": "RS256", "jwks_uri": "keys"}), "jwks_uri: the URL must begin with"),
+        (json!({"key": "k", "algorithm": "HS256", "jwks_uri": "http://a/"}), "jwks_uri: takes neither"),
         (key("ES256", &rsa_der()), "no public key for ES256"),
         (key("EdDSA", &rsa_der()), "no public key for EdDSA"),
         (key("RS256", &weak), "at least 2048 bits, and this has 1024"),

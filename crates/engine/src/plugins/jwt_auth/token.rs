@@ -7,6 +7,8 @@
 //! honest one are no tokens.
 
 use super::Signatures;
+use crate::plugins::key_set::{KeySet, RemoteKeys, Signature};
+use crate::state::State;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
 use aws_lc_rs::{digest, hmac};
 use base64::Engine;
@@ -35,6 +37,9 @@ pub struct TokenKeyConfig {
     /// For the others: a SubjectPublicKeyInfo, DER in base64.
     #[serde(default)]
     public_key: Option<String>,
+    /// Or the URL of a key set that has it.
+    #[serde(default)]
+    jwks_uri: Option<String>,
     /// How many seconds a token is taken before `nbf` and after `exp`.
     #[serde(default)]
     lifetime_grace_period: u32,
@@ -97,6 +102,15 @@ pub struct TokenKey {
 enum Verifier {
     Secret(Box<hmac::Key>),
     PublicKey(Box<VerifyingKey>),
+    KeySet(RemoteKeys),
+}
+
+/// What can be said of a token.
+pub enum Verdict {
+    Good,
+    Bad,
+    /// Nothing before these keys are fetched, or other ones than those at hand.
+    Fetch(RemoteKeys),
 }
 
 /// A public key, and the one algorithm that it verifies by.
@@ -128,9 +142,18 @@ impl VerifyingKey {
 }
 
 impl TokenKey {
-    pub fn build(config: TokenKeyConfig) -> Result<Self, String> {
+    pub fn build(config: TokenKeyConfig, state: &State) -> Result<Self, String> {
         let name = config.algorithm;
-        let verifier = match (config.algorithm.means(), &config.secret, &config.public_key) {
+        let verifier = match (name.means(), &config.secret, &config.public_key) {
+            (Means::PublicKey(_), None, None) if config.jwks_uri.is_some() => {
+                let url = config.jwks_uri.as_deref().unwrap_or_default();
+                Verifier::KeySet(
+                    RemoteKeys::build(url, name, state).map_err(|why| format!("jwks_uri: {why}"))?,
+                )
+            }
+            _ if config.jwks_uri.is_some() => {
+                return Err("jwks_uri: takes neither a secret nor a public key beside it".into());
+            }
             (Means::Secret(algorithm), Some(secret), None) => {
                 let bytes = BASE64_STANDARD.decode(secret).map_err(|_| "secret: must be base64")?;
                 if bytes.is_empty() {
@@ -151,14 +174,23 @@ impl TokenKey {
     }
 
     /// Whether `token` was signed by the holder, with the algorithm of this credential.
-    pub fn has_signed(&self, token: &Token<'_>, signatures: &Signatures) -> bool {
-        match &self.verifier {
+    /// `fetched` is the key set where it was fetched for this very token.
+    pub fn verdict(&self, token: &Token<'_>, signatures: &Signatures, fetched: Option<&KeySet>) -> Verdict {
+        let is_good = match &self.verifier {
             Verifier::Secret(key) => {
                 token.algorithm == Some(self.algorithm)
                     && hmac::verify(key, token.signed, &token.signature).is_ok()
             }
             Verifier::PublicKey(key) => signatures.verified(key, token),
-        }
+            Verifier::KeySet(remote) => {
+                let at_hand = if fetched.is_none() { remote.at_hand() } else { None };
+                match fetched.or(at_hand.as_deref()).map(|keys| keys.verdict(token, signatures)) {
+                    None | Some(Signature::UnknownKey) => return Verdict::Fetch(remote.clone()),
+                    Some(signature) => signature == Signature::Good,
+                }
+            }
+        };
+        if is_good { Verdict::Good } else { Verdict::Bad }
     }
 }
 

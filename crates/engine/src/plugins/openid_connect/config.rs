@@ -78,7 +78,7 @@ pub struct Config {
     pub consumer_claim: Option<String>,
     /// Headers for the upstream, each with the claim that it has; the same headers of clients are removed.
     #[serde(default)]
-    pub claim_headers: BTreeMap<String, String>,
+    pub upstream_headers: BTreeMap<String, String>,
     /// Whether the upstream gets all claims in the header X-Userinfo, as JSON in base64.
     #[serde(default = "yes")]
     pub set_userinfo_header: bool,

@@ -11,6 +11,9 @@ use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 use toolway_testkit::{ScriptedUpstream, Step, closed_address};
 
+mod introspection;
+mod keys;
+
 const PATH: &str = "/.well-known/openid-configuration";
 
 /// An identity provider whose answers are scripted.
@@ -32,7 +35,7 @@ impl Provider {
 
     /// One that publishes the key of `signer`.
     async fn of(signer: &Signer) -> Self {
-        Self::start([keys(&[signer])]).await
+        Self::start([key_step(&[signer])]).await
     }
 
     /// Settings that hold for all tests, and `more`.
@@ -69,7 +72,7 @@ impl Provider {
     }
 }
 
-fn keys(signers: &[&Signer]) -> Step {
+fn key_step(signers: &[&Signer]) -> Step {
     Step::ok(&published(signers).to_string())
 }
 
@@ -116,8 +119,8 @@ fn lets_in_who_has_a_token_of_the_provider_and_keeps_it_to_itself() {
         let signer = Signer::es256("a");
         let provider = Provider::of(&signer).await;
         // One where clients put keys by custom, which the upstream gets all the same.
-        let claim_headers = json!({"X-Subject": "sub", "X-Roles": "roles", "X-API-Key": "sub"});
-        let bench = provider.bench(json!({"claim_headers": claim_headers}));
+        let upstream_headers = json!({"X-Subject": "sub", "X-Roles": "roles", "X-API-Key": "sub"});
+        let bench = provider.bench(json!({"upstream_headers": upstream_headers}));
         let claims = provider.claims(json!({"roles": ["a", "b"]}));
         for _ in 0..3 {
             let smuggled = [
@@ -170,7 +173,7 @@ fn the_upstream_gets_the_token_only_where_that_is_said() {
 fn refuses_forged_and_foreign_tokens() {
     run(|| async {
         let (signer, rsa, other) = (Signer::es256("a"), Signer::rs256("r"), Signer::es256("a"));
-        let provider = Provider::start([keys(&[&signer, &rsa])]).await;
+        let provider = Provider::start([key_step(&[&signer, &rsa])]).await;
         let bench = provider.bench(json!({}));
         let good = provider.claims(json!({}));
         assert_eq!(status(&bench, &signer.token(&good)).await, 200);
@@ -293,123 +296,6 @@ fn a_scheme_s_case_does_not_matter_and_a_second_header_does() {
 }
 
 #[test]
-fn a_new_key_is_fetched_once_when_a_token_names_it() {
-    run(|| async {
-        let (old, new) = (Signer::es256("old"), Signer::es256("new"));
-        let provider = Provider::start([keys(&[&old]), keys(&[&old, &new])]).await;
-        let bench = provider.bench(json!({}));
-        let claims = provider.claims(json!({}));
-        assert_eq!(status(&bench, &old.token(&claims)).await, 200);
-        // The set was fetched just now, so whoever makes up key ids does not have it fetched again.
-        for _ in 0..10 {
-            assert_eq!(status(&bench, &new.token(&claims)).await, 401);
-        }
-        assert_eq!(provider.lines(), [PATH, "/keys"]);
-        later(crate::plugins::key_set::TIMES.pause.as_secs()).await;
-        assert_eq!(status(&bench, &new.token(&claims)).await, 200);
-        assert_eq!(status(&bench, &old.token(&claims)).await, 200);
-        assert_eq!(provider.lines(), [PATH, "/keys", "/keys"]);
-    });
-}
-
-#[test]
-fn nobody_is_let_in_where_the_keys_cannot_be_had() {
-    run(|| async {
-        let signer = Signer::es256("a");
-        let huge = format!("{{\"keys\": [], \"x\": \"{}\"}}", "y".repeat(300_000));
-        for answer in [
-            Step::Close,
-            Step::Answer("HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n".into()),
-            Step::Answer("HTTP/1.1 302 Found\r\nLocation: /keys\r\nContent-Length: 0\r\n\r\n".into()),
-            Step::ok("<html>"),
-            Step::ok(&huge),
-            Step::Stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{".to_vec()),
-        ] {
-            let provider = Provider::start([answer]).await;
-            let bench = provider.bench(json!({"timeout": 1}));
-            let (exchange, response) = ask(&bench, bearer(&signer.token(&provider.claims(json!({}))))).await;
-            let response = response.unwrap();
-            assert_eq!(response.status(), 503);
-            assert_eq!(response.headers()["x-toolway-error"], "outbound_failed");
-            let detail = exchange.record.error_detail.as_deref().unwrap();
-            assert!(detail.starts_with(&format!("http://{}/keys: ", provider.address)), "{detail}");
-        }
-    });
-}
-
-#[test]
-fn the_last_good_keys_serve_while_the_provider_is_down() {
-    run(|| async {
-        let (old, new) = (Signer::es256("old"), Signer::es256("new"));
-        let provider = Provider::of(&old).await;
-        let bench = provider.bench(json!({}));
-        let claims = provider.claims(json!({"exp": now() + 100_000}));
-        assert_eq!(status(&bench, &old.token(&claims)).await, 200);
-        provider.server.stop().await;
-        later(3700).await;
-        assert_eq!(status(&bench, &old.token(&claims)).await, 200);
-        assert_eq!(status(&bench, &new.token(&claims)).await, 401);
-    });
-}
-
-#[test]
-fn keys_of_another_server_must_be_public() {
-    run(|| async {
-        let signer = Signer::es256("a");
-        let home = ScriptedUpstream::start([keys(&[&signer])]).await.unwrap();
-        for url in [format!("http://{}/", home.address()), format!("https://{}/", home.address())] {
-            let address = closed_address().unwrap();
-            let discovery = json!({"issuer": format!("http://{address}"), "jwks_uri": url});
-            let server = ScriptedUpstream::start_at(address, [json_step(discovery)]).await.unwrap();
-            let provider = Provider { address, server };
-            assert_eq!(
-                status(&provider.bench(json!({})), &signer.token(&provider.claims(json!({})))).await,
-                503
-            );
-        }
-        assert_eq!(home.connections(), 0);
-    });
-}
-
-#[test]
-fn a_provider_that_calls_itself_another_is_not_believed_unless_it_is_expected() {
-    run(|| async {
-        let signer = Signer::es256("a");
-        let address = closed_address().unwrap();
-        let other = "https://id.example";
-        let discovery = json!({"issuer": other, "jwks_uri": format!("http://{address}/keys")});
-        let script = [json_step(discovery), keys(&[&signer])];
-        let server = ScriptedUpstream::start_at(address, script).await.unwrap();
-        let provider = Provider { address, server };
-        let token = signer.token(&provider.claims(json!({"iss": other})));
-        let bench = provider.bench(json!({}));
-        assert_eq!(status(&bench, &token).await, 503);
-        let valid = json!({"claim_validator": {"issuer": {"valid_issuers": [other]}}});
-        let bench = bench.swapped("route", json!({"openid-connect": provider.settings(valid)}));
-        assert_eq!(status(&bench, &token).await, 200);
-        let own = signer.token(&provider.claims(json!({})));
-        assert_eq!(status(&bench, &own).await, 401);
-    });
-}
-
-#[test]
-fn a_public_key_needs_no_key_set() {
-    run(|| async {
-        let (signer, other) = (Signer::es256("a"), Signer::es256("a"));
-        let settings = json!({
-            "client_id": "gateway", "discovery": "http://127.0.0.1:9/.well-known/openid-configuration",
-            "bearer_only": true, "public_key": signer.pem,
-            "claim_validator": {"issuer": {"valid_issuers": ["https://id.example"]}},
-        });
-        let bench = Bench::new(json!({"openid-connect": settings}));
-        let claims = json!({"iss": "https://id.example", "aud": "gateway", "exp": now() + 60});
-        assert_eq!(status(&bench, &signer.token(&claims)).await, 200);
-        assert_eq!(status(&bench, &other.token(&claims)).await, 401);
-        assert_eq!(status(&bench, &signer.with_header(&json!({"alg": "ES384"}), &claims)).await, 401);
-    });
-}
-
-#[test]
 fn a_claim_can_say_which_consumer_it_is() {
     run(|| async {
         let signer = Signer::es256("a");
@@ -424,132 +310,6 @@ fn a_claim_can_say_which_consumer_it_is() {
         {
             assert_eq!(status(&bench, &with(more)).await, 403);
         }
-    });
-}
-
-/// A place that asks a server with this script about tokens, whose issuer may be anybody.
-async fn introspecting(script: impl Into<Vec<Step>>, more: Value) -> (Bench, ScriptedUpstream) {
-    let server = ScriptedUpstream::start(script).await.unwrap();
-    let mut settings = json!({
-        "client_id": "gateway", "client_secret": "a/b c", "bearer_only": true, "timeout": 60,
-        "discovery": "http://127.0.0.1:9/.well-known/openid-configuration",
-        "introspection_endpoint": format!("http://{}/introspect", server.address()),
-        "claim_validator": {
-            "issuer": {"valid_issuers": ["https://id.example"]}, "audience": {"required": false},
-        },
-    });
-    settings.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    (Bench::new(json!({"openid-connect": settings})), server)
-}
-
-#[test]
-fn asks_the_provider_about_a_token_once() {
-    run(|| async {
-        for (method, authorization, form) in [
-            ("client_secret_basic", Some("Basic Z2F0ZXdheTphJTJGYiUyMGM="), ""),
-            ("client_secret_post", None, "&client_id=gateway&client_secret=a%2Fb%20c"),
-        ] {
-            let told = json!({"active": true, "sub": "carol", "exp": now() + 60});
-            let more = json!({"introspection_endpoint_auth_method": method});
-            let (bench, server) = introspecting([json_step(told)], more).await;
-            for _ in 0..5 {
-                let (exchange, response) = ask(&bench, bearer("opaque+/=")).await;
-                assert!(response.is_none());
-                assert_eq!(exchange.claims.unwrap()["sub"], "carol");
-                assert_eq!(exchange.withheld[..], ["authorization"]);
-            }
-            let [sent] = &server.received()[..] else { panic!("it was asked again") };
-            assert_eq!(sent.line(), "POST /introspect HTTP/1.1");
-            assert_eq!(sent.header("authorization"), authorization);
-            assert_eq!(sent.header("content-type"), Some("application/x-www-form-urlencoded"));
-            let expected = format!("token=opaque%2B%2F%3D&token_type_hint=access_token{form}");
-            assert_eq!(String::from_utf8(sent.body()).unwrap(), expected);
-        }
-    });
-}
-
-#[test]
-fn what_was_told_holds_for_the_interval_and_never_longer_than_the_token() {
-    run(|| async {
-        let active = |exp: u64| json_step(json!({"active": true, "exp": exp}));
-        let inactive = || json_step(json!({"active": false}));
-        for (first, more, seconds) in [
-            (active(now() + 1000), json!({"introspection_interval": 5}), 6),
-            (active(now() + 20), json!({"introspection_interval": 0}), 21),
-            (active(now() + 20), json!({}), 21),
-            (active(now() + 1000), json!({"introspection_cache_ignore": true}), 0),
-            (json_step(json!({"active": true})), json!({"introspection_interval": 0}), 0),
-        ] {
-            let (bench, server) = introspecting([first, inactive()], more.clone()).await;
-            assert_eq!(status(&bench, "opaque").await, 200, "{more}");
-            if seconds > 0 {
-                assert_eq!(status(&bench, "opaque").await, 200, "{more}");
-                assert_eq!(server.received().len(), 1);
-                later(seconds).await;
-            }
-            assert_eq!(status(&bench, "opaque").await, 401, "{more}");
-        }
-    });
-}
-
-#[test]
-fn what_is_told_about_a_token_must_fit_too() {
-    run(|| async {
-        for (told, expected) in [
-            (json!({"active": true}), 200),
-            (json!({"active": true, "iss": "https://id.example", "aud": ["gateway"]}), 200),
-            (json!({"active": "true"}), 401),
-            (json!({"active": 1}), 401),
-            (json!({"active": false}), 401),
-            (json!({}), 401),
-            (json!({"active": true, "iss": "https://evil.example"}), 401),
-            (json!({"active": true, "aud": "other"}), 401),
-            (json!({"active": true, "exp": now() - 60}), 401),
-            (json!({"active": true, "nbf": now() + 60}), 401),
-            (json!({"active": true, "typ": "Refresh"}), 401),
-            (json!([true]), 503),
-        ] {
-            let (bench, _server) = introspecting([json_step(told.clone())], json!({})).await;
-            assert_eq!(status(&bench, "opaque").await, expected, "{told}");
-        }
-        let (bench, _server) = introspecting(
-            [json_step(json!({"active": true}))],
-            json!({"claim_validator": {"issuer": {"valid_issuers": ["x"]}}}),
-        )
-        .await;
-        assert_eq!(status(&bench, "opaque").await, 401, "an audience is required by default");
-    });
-}
-
-#[test]
-fn nobody_is_let_in_where_the_provider_cannot_be_asked() {
-    run(|| async {
-        for answer in [
-            Step::Close,
-            Step::Answer("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n".into()),
-            Step::ok("true"),
-            Step::ok(&format!("{{\"active\": true, \"x\": \"{}\"}}", "y".repeat(100_000))),
-            Step::Stall(Vec::new()),
-        ] {
-            let (bench, server) = introspecting([answer], json!({"timeout": 1})).await;
-            let (exchange, response) = ask(&bench, bearer("opaque-token")).await;
-            assert_eq!(response.unwrap().status(), 503);
-            let detail = exchange.record.error_detail.as_deref().unwrap();
-            assert!(detail.starts_with(&format!("http://{}/introspect: ", server.address())), "{detail}");
-            assert!(!detail.contains("opaque") && !detail.contains("a/b"), "{detail}");
-        }
-    });
-}
-
-#[test]
-fn an_answer_from_before_does_not_outlive_a_provider_that_is_down() {
-    run(|| async {
-        let told = json!({"active": true, "exp": now() + 1000});
-        let (bench, server) = introspecting([json_step(told)], json!({"introspection_interval": 20})).await;
-        assert_eq!(status(&bench, "opaque").await, 200);
-        server.stop().await;
-        later(30).await;
-        assert_eq!(status(&bench, "opaque").await, 503);
     });
 }
 
@@ -582,8 +342,8 @@ fn says_what_is_wrong_with_its_settings() {
         (json!({"realm": "a\"b"}), "realm: "),
         (json!({"required_scopes": ["a b"]}), "required_scopes: "),
         (json!({"resource_metadata": "/x"}), "resource_metadata: "),
-        (json!({"claim_headers": {"a b": "sub"}}), "claim_headers: \"a b\""),
-        (json!({"claim_headers": {"Host": "sub"}}), "claim_headers: host"),
+        (json!({"upstream_headers": {"a b": "sub"}}), "upstream_headers: \"a b\""),
+        (json!({"upstream_headers": {"Host": "sub"}}), "upstream_headers: host"),
         (json!({"claim_validator": {"issuer": {"valid_issuers": []}}}), "valid_issuers: "),
         (json!({"token_signing_alg_values_expected": "none"}), "unknown variant `none`"),
         (json!({"token_signing_alg_values_expected": "HS256"}), "unknown variant `HS256`"),
