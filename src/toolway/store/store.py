@@ -17,7 +17,6 @@ from toolway.store.errors import StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
 from toolway.store.model import Change, Difference, Key, Resource, Revision
-from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
 from toolway.store.record import Records
 from toolway.store.sqlite import open_sqlite
 from toolway.store.tables import sealing_keys
@@ -48,17 +47,10 @@ class Store:
 
         Raises StoreUnavailable, NewerSchema and MasterKeyError; nothing is changed then.
         """
-        place = str(url_or_folder)
-        scheme, separator, _ = place.partition("://")
-        follower: Follower
-        if separator and scheme not in SCHEMES:
-            raise StoreUnavailable(f"the store cannot be at {scheme}://: expected a folder or postgresql://")
-        if separator:
-            database = open_postgresql(place)
-            follower = ListeningFollower(conninfo(place), database.name)
+        if "://" in str(url_or_folder):
+            database, follower = _on_server(str(url_or_folder))
         else:
-            database = open_sqlite(Path(url_or_folder))
-            follower = Follower()
+            database, follower = open_sqlite(Path(url_or_folder)), Follower()
         store = cls(database, follower, sealer)
         try:
             store._prepare()
@@ -225,3 +217,13 @@ class Store:
     def _resource(self, row: Any, *, masked: bool) -> Resource:
         value = self._records.value(row, masked=masked) or {}
         return Resource(row.kind, row.id, value, row.created_index, row.modified_index)
+
+
+def _on_server(url: str) -> tuple[Database, Follower]:
+    from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
+
+    scheme = url.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise StoreUnavailable(f"the store cannot be at {scheme}://: expected a folder or postgresql://")
+    database = open_postgresql(url)
+    return database, ListeningFollower(conninfo(url), database.name)
