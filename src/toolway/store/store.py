@@ -89,6 +89,18 @@ class Store:
             row = queries.one(connection, kind, id)
         return None if row is None else self._resource(row, masked=masked)
 
+    def modified(self, keys: Iterable[Key]) -> dict[Key, int]:
+        """The modified index of each of these resources that is there."""
+        by_kind: dict[str, list[str]] = {}
+        for kind, identifier in keys:
+            by_kind.setdefault(kind, []).append(identifier)
+        found: dict[Key, int] = {}
+        with self._database.reading() as connection:
+            for kind, identifiers in by_kind.items():
+                indexes = queries.modified(connection, kind, identifiers)
+                found |= {(kind, identifier): index for identifier, index in indexes.items()}
+        return found
+
     def list(
         self,
         kind: str,
