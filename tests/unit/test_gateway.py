@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("toolway._engine")
 
+from toolway import gateway as gateway_module
 from toolway import openapi
 from toolway.gateway import Gateway
 from toolway.problem import ConfigurationError
@@ -155,6 +156,27 @@ def test_a_wrong_file_is_told_and_the_last_good_one_goes_on(tmp_path: Path, upst
         write(tmp_path, routed(upstream, "/b"))
         log.wait_for("configuration reloaded")
         assert status_of(gateway, "/b") == 200
+
+
+def test_a_file_that_is_being_written_is_left_alone_until_it_is_whole_or_patience_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Gateway(tmp_path / "toolway.yaml")
+    changes = iter([False, True, True, False, False, *[True] * 7])
+    seen: list[bool] = []
+    reloaded_after: list[int] = []
+
+    def look() -> bool:
+        seen.append(next(changes))
+        if len(seen) == 12:
+            gateway._stopping.set()
+        return seen[-1]
+
+    monkeypatch.setattr(gateway_module, "_LOOK_SECONDS", 0)
+    monkeypatch.setattr(gateway, "_has_changed", look)
+    monkeypatch.setattr(gateway, "reload", lambda: reloaded_after.append(len(seen)))
+    gateway._watch()
+    assert reloaded_after == [4, 11]
 
 
 def test_a_route_that_is_written_in_front_of_its_like_goes_first_after_a_reload(

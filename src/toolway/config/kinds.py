@@ -150,12 +150,15 @@ def _add(kind: str, identifier: Any, found: dict[Reference, None]) -> None:
 
 def _add_secrets(items: Iterable[Any], found: dict[Reference, None]) -> None:
     for item in items:
-        if isinstance(item, str):
+        kind = type(item)
+        if kind is str:
             secret = _SECRET.match(item) if item.startswith("$") else None
             if secret:
                 found["secrets", f"{secret['manager']}/{secret['id']}"] = None
-        elif isinstance(item, (dict, list)):
-            _add_secrets(item.values() if isinstance(item, dict) else item, found)
+        elif kind is dict:
+            _add_secrets(item.values(), found)
+        elif kind is list:
+            _add_secrets(item, found)
 
 
 def _plugins(value: Mapping[str, Any]) -> Iterator[Any]:

@@ -208,11 +208,8 @@ class LiveGateway(Running):
         return whole + self._documents.fetched(whole, State(self._store))
 
     def _meet(self, expect: Mapping[Key, int]) -> None:
-        unmet = []
-        for key, index in expect.items():
-            resource = self._store.get(*key)
-            if (resource.modified_index if resource else 0) != index:
-                unmet.append(key)
+        present = self._store.modified(expect)
+        unmet = [key for key, index in expect.items() if present.get(key, 0) != index]
         if unmet:
             raise Conflict(unmet)
 

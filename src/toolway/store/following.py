@@ -14,10 +14,10 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-import psycopg
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import psycopg
 
 logger = logging.getLogger("toolway.store")
 
@@ -85,6 +85,9 @@ class ListeningFollower(Follower):
             thread.join(timeout=2 * _POLL_SECONDS + _LONGEST_PAUSE)
 
     def _listen(self) -> None:
+        # Only here, as in the store: a gateway on SQLite has no use for it.
+        import psycopg
+
         pause = _FIRST_PAUSE
         lost_at: float | None = None
         while not self._stopping.is_set():

@@ -9,10 +9,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 
 from toolway.store.errors import NewerSchema, StoreUnavailable
 
@@ -26,30 +23,41 @@ logging.getLogger("alembic.runtime").setLevel(logging.WARNING)
 
 _FOLDER = Path(__file__).with_name("migrations")
 _TABLE = "toolway_schema"
+NEWEST = "1"
+"""The version that the migrations lead to."""
 
 
 def migrate(connection: Connection, *, read_only: bool = False) -> None:
     """Applies the versions that the database lacks. Raises NewerSchema, and whatever the database raises;
     StoreUnavailable where some are missing and it is `read_only`.
     """
+    present: str | None = None
+    if inspect(connection).has_table(_TABLE):
+        present = connection.scalar(text(f"SELECT version_num FROM {_TABLE}"))  # noqa: S608  # Our own name.
+    if present != NEWEST:
+        _upgrade(connection, present, read_only=read_only)
+
+
+def _upgrade(connection: Connection, present: str | None, *, read_only: bool) -> None:
+    # Only here, for nearly all starts have nothing to migrate, and no use for these libraries.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes.update(connection=connection, table=_TABLE)
     script = ScriptDirectory.from_config(config)
-    present = MigrationContext.configure(connection, opts={"version_table": _TABLE}).get_current_revision()
-    newest = script.get_current_head()
-    if present == newest:
-        return
     if present is not None and present not in {version.revision for version in script.walk_revisions()}:
         raise NewerSchema(
-            f"the database has schema {present}, and this Toolway knows schemas up to {newest}: "
+            f"the database has schema {present}, and this Toolway knows schemas up to {NEWEST}: "
             "run the Toolway that wrote it, or a newer one"
         )
     if read_only:
         raise StoreUnavailable(
-            f"the database has schema {present or 'none'}, this Toolway needs {newest}, and it can only be "
+            f"the database has schema {present or 'none'}, this Toolway needs {NEWEST}, and it can only be "
             "read: start a gateway on it once where it can be written"
         )
     command.upgrade(config, "head")
     if present is not None:
-        logger.info("the schema of the store was brought from version %s to %s", present, newest)
+        logger.info("the schema of the store was brought from version %s to %s", present, NEWEST)

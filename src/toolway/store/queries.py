@@ -13,7 +13,7 @@ from toolway.store.record import facet
 from toolway.store.tables import changes, facets, links, resources, revisions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Select
 
@@ -63,6 +63,9 @@ _NEXT = _rows(
     .order_by(*_ORDER)
     .limit(_PAGE)
 )
+_MODIFIED = select(resources.c.id, resources.c.modified_index).where(
+    resources.c.kind == bindparam("kind"), resources.c.id.in_(bindparam("ids", expanding=True))
+)
 _REFERRING = select(links.c.kind, links.c.id).where(
     links.c.to_kind == bindparam("kind"), links.c.to_id == bindparam("id")
 )
@@ -82,6 +85,17 @@ def kept(connection: Connection) -> tuple[int, int]:
 def one(connection: Connection, kind: str, identifier: str) -> AnyRow | None:
     """The row of a resource."""
     return connection.execute(_ONE, {"kind": kind, "id": identifier}).one_or_none()
+
+
+def modified(connection: Connection, kind: str, identifiers: Sequence[str]) -> dict[str, int]:
+    """The modified index of each of these resources that is there."""
+    found: dict[str, int] = {}
+    for start in range(0, len(identifiers), _PAGE):
+        ids = identifiers[start : start + _PAGE]
+        found |= {
+            row.id: row.modified_index for row in connection.execute(_MODIFIED, {"kind": kind, "ids": ids})
+        }
+    return found
 
 
 def page(

@@ -19,7 +19,6 @@ from toolway.store.errors import StoreInUse, StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
 from toolway.store.model import SEALED, Change, Difference, Filters, Key, Resource, Retention, Revision
-from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
 from toolway.store.record import Records
 from toolway.store.sqlite import open_sqlite, read_sqlite
 from toolway.store.tables import sealing_keys
@@ -73,15 +72,10 @@ class Store:
         folder that another process has, and writes from the moment on in which that gives it up.
         Raises StoreUnavailable, NewerSchema and MasterKeyError; nothing is changed then.
         """
-        place = str(url_or_folder)
-        scheme, separator, _ = place.partition("://")
-        follower: Follower
         heir: Path | None = None
-        if separator and scheme not in SCHEMES:
-            raise StoreUnavailable(f"the store cannot be at {scheme}://: expected a folder or postgresql://")
-        if separator:
-            database = open_postgresql(place, read_only=read_only)
-            follower = ListeningFollower(conninfo(place), database.name)
+        follower: Follower
+        if "://" in str(url_or_folder):
+            database, follower = _on_server(str(url_or_folder), read_only=read_only)
         else:
             folder = Path(url_or_folder)
             follower = Follower()
@@ -139,6 +133,18 @@ class Store:
         with self._database.reading() as connection:
             row = queries.one(connection, kind, id)
         return None if row is None else self._resource(row, masked=masked)
+
+    def modified(self, keys: Iterable[Key]) -> dict[Key, int]:
+        """The modified index of each of these resources that is there."""
+        by_kind: dict[str, list[str]] = {}
+        for kind, identifier in keys:
+            by_kind.setdefault(kind, []).append(identifier)
+        found: dict[Key, int] = {}
+        with self._database.reading() as connection:
+            for kind, identifiers in by_kind.items():
+                indexes = queries.modified(connection, kind, identifiers)
+                found |= {(kind, identifier): index for identifier, index in indexes.items()}
+        return found
 
     def list(
         self,
@@ -312,3 +318,13 @@ class Store:
     def _resource(self, row: Any, *, masked: bool) -> Resource:
         value = self._records.value(row, masked=masked) or {}
         return Resource(row.kind, row.id, value, row.created_index, row.modified_index)
+
+
+def _on_server(url: str, *, read_only: bool) -> tuple[Database, Follower]:
+    from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
+
+    scheme = url.partition("://")[0]
+    if scheme not in SCHEMES:
+        raise StoreUnavailable(f"the store cannot be at {scheme}://: expected a folder or postgresql://")
+    database = open_postgresql(url, read_only=read_only)
+    return database, ListeningFollower(conninfo(url), database.name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from toolway.store.errors import StaleBase
 from toolway.store.queries import latest
@@ -129,7 +129,8 @@ class _Statements:
 
 @cache
 def _statements(dialect: str) -> _Statements:
-    insert_into: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    # Of the dialect in use alone, for that of PostgreSQL takes as much memory as the rest of a store.
+    insert_into: Any = importlib.import_module(f"sqlalchemy.dialects.{dialect}").insert
     present = select(func.coalesce(func.max(revisions.c.number), 0)).scalar_subquery()
     names = ["number", "time", "actor", "note", "size"]
     row = select(*(bindparam(name, type_=revisions.c[name].type) for name in names))

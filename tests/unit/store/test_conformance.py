@@ -57,6 +57,16 @@ def test_texts_that_a_database_cannot_store_as_such_are_kept(store: Store) -> No
     assert ids(store.list("routes", name="nul \0")[1]) == ["1"]
 
 
+def test_the_indexes_of_modification_of_many_are_told_at_once(store: Store) -> None:
+    many = [Change("routes", str(number), {}) for number in range(2100)]
+    store.write([*many, Change("services", "1", {})], base=0, actor="test")
+    put(store, "routes", "2099", {"n": 1})
+    keys = [(change.kind, change.id) for change in many]
+    told = store.modified([*keys, ("services", "1"), ("services", "2"), ("upstreams", "1")])
+    assert told == {**dict.fromkeys(keys, 1), ("services", "1"): 1, ("routes", "2099"): 2}
+    assert store.modified([]) == {}
+
+
 def test_the_index_of_creation_stays_and_that_of_modification_moves(store: Store) -> None:
     put(store, "routes", "1", {"n": 1})
     put(store, "routes", "2", {})

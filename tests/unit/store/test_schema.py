@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,15 +14,26 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from toolway.store import NewerSchema, Store
+from toolway.store import NewerSchema, Store, migrating
 from toolway.store.tables import metadata
 
 from .stores import put, sealer
 
 if TYPE_CHECKING:
     from databases.postgresql import Server
+
+OPENED = """
+import json, sys
+sys.path.append(sys.argv[2])
+from stores import sealer
+from toolway.store import Change, Store
+with Store.open(sys.argv[1], sealer=sealer()) as store:
+    store.write([Change("routes", "1", {"uri": "/a"})], base=0, actor="test")
+print(json.dumps(sorted(sys.modules)))
+"""
 
 FIRST = Path(__file__).with_name("first_schema.sql")
 """A database as the first migration made it, with resources, a sealed secret and a history."""
@@ -44,6 +58,20 @@ def test_migrations_make_the_tables_that_queries_name(place: str) -> None:
         options = {"version_table": "toolway_schema"}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
     engine.dispose()
+
+
+def test_the_newest_version_is_the_one_that_the_migrations_lead_to() -> None:
+    script = ScriptDirectory(str(Path(migrating.__file__).with_name("migrations")))
+    assert script.get_current_head() == migrating.NEWEST
+
+
+def test_a_store_on_sqlite_that_is_up_to_date_needs_no_library_of_others(tmp_path: Path) -> None:
+    Store.open(tmp_path, sealer=sealer()).close()
+    command = [sys.executable, "-c", OPENED, str(tmp_path), str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(json.loads(done.stdout))
+    assert "sqlalchemy" in loaded
+    assert not loaded & {"alembic", "mako", "psycopg", "sqlalchemy.dialects.postgresql"}
 
 
 def test_a_database_of_a_newer_toolway_is_refused_and_left_alone(place: str) -> None:
