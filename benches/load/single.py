@@ -51,6 +51,7 @@ def run_idle(folder: Path, report: Report) -> None:
         "DEMO_SHOP_PORT": str(free_port()),
         "DEMO_BASE_URL": f"http://127.0.0.1:{port}",
         "DEMO_API_KEY": "bench-key",
+        "DEMO_VISITOR_KEY": "bench-visitor-key",
     }
     own = folder / "idle-demo"
     own.mkdir()

@@ -55,6 +55,13 @@ class Engine:
         """Stops accepting, waits at most `timeout` seconds for exchanges to end. Whether all did."""
     def call(self, app: str, tool: str, arguments: str, headers: list[tuple[str, str]]) -> str:
         """Runs tools/call in process: the result as JSON text. Raises KeyError for an unknown app or tool."""
+    def tools(self, app: str, headers: list[tuple[str, str]]) -> str:
+        """Runs tools/list in process: the entries, all pages of them, as JSON text.
+
+        Raises KeyError for an unknown app, PermissionError with the refusal where the caller is refused.
+        """
+    def last_use(self, username: str, credential: str) -> int | None:
+        """When a credential was last used, in seconds since 1970, to the minute; none: not yet."""
 
 def check(snapshot: str) -> None:
     """Builds `snapshot` and drops it. Raises EngineError."""

@@ -16,8 +16,6 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import watchfiles
-
 from toolway import _engine
 from toolway.compile import Compiled
 from toolway.compile import compile as compile_configuration
@@ -26,7 +24,7 @@ from toolway.reading import Reader
 from toolway.running import DRAIN_SECONDS, Running, cores, give_back_memory, warn_of_few_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from toolway.apps.model import AppView
@@ -36,8 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("toolway.gateway")
 
-_WATCH_STEP_MS = 50
-_WATCH_LOOK_MS = 500
+_LOOK_SECONDS = 0.1
+_PATIENCE_LOOKS = 5
 
 
 class Gateway(Running):
@@ -240,38 +238,21 @@ class Gateway(Running):
     def _watch(self) -> None:
         """Reloads when a file that was read has changed, until the gateway stops.
 
-        Folders are watched, for editors and deployments put a new file in the place of the old. Between
-        events the files are looked at as well, since some file systems tell nothing.
+        The files are looked at: that takes microseconds, works on every file system, and finds what an editor
+        puts in the place of a file. One that is being written is left alone until two looks find the same,
+        unless it never is.
         """
-        while not self._stopping.is_set():
+        changes = 0
+        while not self._stopping.wait(_LOOK_SECONDS):
             try:
-                self._watch_folders(self._folders())
+                changed = self._has_changed()
+                changes += changed
+                if changes and (not changed or changes > _PATIENCE_LOOKS):
+                    changes = 0
+                    self.reload()
             except Exception:
                 # The edge of this thread: whatever went wrong, the next change must still be seen.
                 logger.exception("watching the configuration failed; it goes on")
-                self._stopping.wait(_WATCH_LOOK_MS / 1000)
-
-    def _watch_folders(self, folders: Sequence[Path]) -> None:
-        """Reloads on changes below `folders` until a reload reads from other folders."""
-        changes = watchfiles.watch(
-            *folders,
-            watch_filter=None,
-            debounce=_WATCH_LOOK_MS,
-            step=_WATCH_STEP_MS,
-            stop_event=self._stopping,
-            rust_timeout=_WATCH_LOOK_MS,
-            yield_on_timeout=True,
-            raise_interrupt=False,
-            recursive=False,
-        )
-        for _ in changes:
-            if self._has_changed():
-                self.reload()
-                if self._folders() != folders:
-                    return
-
-    def _folders(self) -> Sequence[Path]:
-        return self._reader.folders()
 
     def _has_changed(self) -> bool:
         with self._lock:

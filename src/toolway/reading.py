@@ -22,7 +22,7 @@ from toolway.problem import ConfigurationError, Problem
 from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from toolway.config.models import Api, App
@@ -141,10 +141,6 @@ class Reader:
     def forget_documents(self) -> None:
         """Makes the next reload read every document anew, those behind URLs too."""
         self._documents.clear()
-
-    def folders(self) -> Sequence[Path]:
-        """The folders of all files that were read or looked for."""
-        return sorted({folder for path in self._stamps if (folder := path.parent).is_dir()})
 
     def has_changed(self) -> bool:
         """Whether a file is another than when it was read. A change is told once, so a wrong file is too."""

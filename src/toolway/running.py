@@ -72,6 +72,21 @@ class Running(ABC):
         result: dict[str, Any] = json.loads(self._built.call(app, tool, json.dumps(dict(arguments)), pairs))
         return result
 
+    def tools(
+        self, app: str, headers: Iterable[tuple[str, str]] | Mapping[str, str] = ()
+    ) -> list[dict[str, Any]]:
+        """The tools that a caller with these headers is shown, as entries of MCP's tools/list.
+
+        Raises KeyError for an unknown app, PermissionError with the refusal where the caller is refused.
+        """
+        pairs = list(headers.items() if isinstance(headers, Mapping) else headers)
+        result: list[dict[str, Any]] = json.loads(self._built.tools(app, pairs))
+        return result
+
+    def last_use(self, username: str, credential: str) -> int | None:
+        """When a credential was last used here, in seconds since 1970, to the minute; none: not yet."""
+        return self._built.last_use(username, credential)
+
     def reopen_logs(self) -> None:
         """Opens the access log's file anew, after it was moved away. Where it cannot be, that is logged."""
         if self._started_with["access_log"] in (None, "stdout"):

@@ -52,7 +52,7 @@ from toolway.config.models.credentials import (
     KeyAuthCredential,
     MtlsAuthCredential,
 )
-from toolway.config.models.gateway import Admin, AdminKey, AdminTls, Dns, Limits, PathRules
+from toolway.config.models.gateway import Admin, AdminKey, AdminTls, Dns, History, Limits, PathRules
 from toolway.config.models.upstream import InlineUpstream, KeepalivePool, NodeEntry, UpstreamTls
 
 from .pages import DOCS, Row, rows, section
@@ -69,6 +69,7 @@ TABLES: Mapping[type[Model], str] = {
     AdminTls: "TLS of the Admin API",
     GatewayTls: "TLS at the listeners",
     Dns: "dns",
+    History: "history",
     Limits: "limits",
     PathRules: "path",
     Api: "apis",

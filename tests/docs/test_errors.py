@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from toolway.apps import manifest
 from toolway.apps.model import AppView
 from toolway.config import CODES
+from toolway.store.verifying import CODES as STORE_CODES
 
 from .pages import DOCS, ROOT, table
 
@@ -57,6 +58,10 @@ def rust_codes(function: str) -> dict[str, set[str]]:
 
 def test_codes_of_configurations_are_listed() -> None:
     assert set(table(PAGE, "Configuration")) == set(CODES)
+
+
+def test_codes_of_the_store_are_listed() -> None:
+    assert set(table(PAGE, "The store")) == set(STORE_CODES)
 
 
 def test_codes_of_documents_are_listed() -> None:
@@ -121,11 +126,14 @@ def test_statuses_of_the_error_header_are_those_of_the_engine() -> None:
         "PAYLOAD_TOO_LARGE": "413",
         "REQUEST_TIMEOUT": "408",
         "URI_TOO_LONG": "414",
+        "UNSUPPORTED_MEDIA_TYPE": "415",
         "SERVICE_UNAVAILABLE": "503",
         "BAD_GATEWAY": "502",
         "GATEWAY_TIMEOUT": "504",
         "INTERNAL_SERVER_ERROR": "500",
         "MISDIRECTED_REQUEST": "421",
+        "UNAUTHORIZED": "401",
+        "FORBIDDEN": "403",
     }
     arms = re.findall(r"((?:Kind::\w+(?:\(_\))?[ |\n]*)+)=> \{?\s*StatusCode::(\w+)", mapping[0])
     statuses = {

@@ -21,6 +21,7 @@ LABELS = {
     "apisix_upstream_status": "UpstreamLabels",
     "toolway_errors": "ErrorLabels",
     "toolway_tool_calls": "ToolLabels",
+    "toolway_invalid_requests": "InvalidLabels",
     "toolway_access_log_dropped": None,
 }
 """The type of each metric's labels in the engine."""
@@ -30,6 +31,7 @@ COUNTERS = {
     "toolway_tls_handshake_errors",
     "toolway_errors",
     "toolway_tool_calls",
+    "toolway_invalid_requests",
     "toolway_access_log_dropped",
 }
 """Metrics whose names get the ending that OpenMetrics demands of counters."""

@@ -19,7 +19,7 @@ import httpx
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 READY = "toolway: listening on "
@@ -185,10 +185,17 @@ def _origin(said: Lines, prefix: str) -> str | None:
 
 
 @contextmanager
-def serving(path: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[Gateway]:
-    """Serves the file `path` within the block, which is entered once the gateway listens."""
+def serving(
+    path: Path,
+    *arguments: str,
+    environment: Mapping[str, str] | None = None,
+    within: Sequence[str] = (),
+) -> Iterator[Gateway]:
+    """Serves the file `path` within the block, which is entered once the gateway listens. `within` is a
+    command that runs the command which follows it, in the same process.
+    """
     process = subprocess.Popen(
-        toolway("serve", "-c", str(path), *arguments),
+        [*within, *toolway("serve", "-c", str(path), *arguments)],
         env=environment_with(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""`forward-auth` and `opa` on the wire: what servers that decide are told, and what comes of their answers."""
+"""`forward-auth` and `opa` on the wire: what servers that decide are told, and what becomes of answers."""
 
 from __future__ import annotations
 

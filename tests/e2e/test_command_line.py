@@ -16,7 +16,7 @@ from toolway.demo import conference, shop
 from toolway.demo.serving import served
 
 from .serving import run, serving
-from .things import KEY
+from .things import KEY, VISITOR_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +52,7 @@ def environment(folder: Path, ports: tuple[int, int]) -> dict[str, str]:
         "DEMO_CONFERENCE_PORT": str(ports[0]),
         "DEMO_SHOP_PORT": str(ports[1]),
         "DEMO_API_KEY": KEY,
+        "DEMO_VISITOR_KEY": VISITOR_KEY,
     }
 
 
@@ -157,11 +158,14 @@ def test_export_prints_what_the_gateway_publishes(folder: Path, environment: dic
 
     with serving(folder / "toolway.yaml", environment=environment) as gateway:
         assert json.loads(exported("manifest")) == gateway.http.get("/.well-known/ai-plugin.json").json()
-        assert exported("openapi") == gateway.http.get("/openapi.yaml").text
+        assert exported("openapi", "--public") == gateway.http.get("/openapi.yaml").text
+        buyer = {"apikey": KEY}
+        assert exported("openapi") == gateway.http.get("/openapi.yaml", headers=buyer).text
         document = json.loads(exported("openapi", "--output", "json"))
-        assert document == gateway.http.get("/openapi.json").json()
-        listed = gateway.http.post("/mcp", json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
-        assert json.loads(exported("mcp-tools")) == listed.json()["result"]["tools"]
+        assert document == gateway.http.get("/openapi.json", headers=buyer).json()
+        asked = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+        listed = gateway.http.post("/mcp", json=asked, headers=buyer)
+        assert json.loads(exported("mcp-tools", "--role", "buyer")) == listed.json()["result"]["tools"]
     OpenAPIV31SpecValidator(document).validate()
     functions = json.loads(exported("openai-tools"))
     assert {entry["type"] for entry in functions} == {"function"}

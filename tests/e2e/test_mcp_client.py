@@ -18,7 +18,7 @@ from toolway.demo import conference, shop
 from toolway.demo.serving import served
 
 from .serving import serving
-from .things import KEY
+from .things import KEY, VISITOR_KEY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -47,6 +47,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
             "DEMO_CONFERENCE_PORT": str(conference_port),
             "DEMO_SHOP_PORT": str(shop_port),
             "DEMO_API_KEY": KEY,
+            "DEMO_VISITOR_KEY": VISITOR_KEY,
         }
         with serving(folder / "toolway.yaml", environment=environment) as gateway:
             yield gateway
@@ -76,7 +77,7 @@ def test_the_client_connects_and_lists_the_tools_of_the_app(
     gateway: Gateway, version: str, path: str
 ) -> None:
     async def scene() -> None:
-        async with connected(gateway, version, path=path) as client:
+        async with connected(gateway, version, {"apikey": KEY}, path) as client:
             assert client.protocol_version == version
             assert client.instructions is not None
             assert "conference" in client.instructions
@@ -87,6 +88,9 @@ def test_the_client_connects_and_lists_the_tools_of_the_app(
             assert hints is not None
             assert hints.read_only_hint is False
             assert tools["GetSpeaker"].input_schema["required"] == ["id"]
+        for headers in ({}, {"apikey": VISITOR_KEY}, {"apikey": "made-up"}):
+            async with connected(gateway, version, headers, path) as client:
+                assert {tool.name for tool in (await client.list_tools()).tools} == {*tools} - {"PlaceOrder"}
 
     play(scene)
 
@@ -131,6 +135,11 @@ def test_the_client_s_key_in_a_header_opens_what_it_guards(gateway: Gateway, ver
             refused = await client.call_tool("PlaceOrder", ORDER)
             assert refused.is_error
             assert "Invalid API key in request" in text_of(refused)
+        async with connected(gateway, version, {"apikey": VISITOR_KEY}) as client:
+            refused = await client.call_tool("PlaceOrder", ORDER)
+            assert refused.is_error
+            assert "(role_missing)" in text_of(refused)
+            assert "it needs the role buyer" in text_of(refused)
 
     play(scene)
 

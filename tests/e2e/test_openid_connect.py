@@ -295,3 +295,102 @@ def test_what_was_fetched_outlives_a_change_of_the_configuration(
         assert gateway.http.get("/orders", headers=bearer(token)).status_code == 403
         assert gateway.http.get("/orders", headers=bearer(provider.token(scope="admin"))).status_code == 200
     assert provider.asked == [DISCOVERY, "/keys"]
+
+
+def test_an_mcp_client_is_led_to_the_provider_and_calls_with_its_token(
+    serve: Serve, provider: IdentityProvider, upstream: Upstream
+) -> None:
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Orders", "version": "1"},
+        "paths": {
+            "/orders": {"get": {"operationId": "listOrders", "responses": {"200": {"description": "all"}}}}
+        },
+    }
+    base = "https://api.example.com"
+    audience = {"audience": {"valid_audiences": [f"{base}/mcp"]}}
+    guard = settings(provider, required_scopes=["orders:read"], claim_validator=audience)
+    gateway = serve(
+        {
+            "gateway": LISTEN,
+            "apis": [
+                {
+                    "id": "orders",
+                    "spec": document,
+                    "upstream": {"nodes": {upstream.node: 1}},
+                    "plugins": {"openid-connect": {**guard, "upstream_headers": {"X-Agent": "sub"}}},
+                }
+            ],
+            "apps": [
+                {
+                    "id": "agents",
+                    "base_url": base,
+                    "operations": ["orders:*"],
+                    "contact_email": "support@example.com",
+                    "plugins": {"openid-connect": guard},
+                }
+            ],
+        }
+    )
+
+    def call(method: str, token: str | None = None, **params: Any) -> httpx.Response:
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return gateway.http.post("/mcp", json=message, headers=bearer(token) if token else {})
+
+    refused = call("tools/list")
+    assert refused.status_code == 401
+    place = f"{base}/.well-known/oauth-protected-resource/mcp"
+    challenge = f'Bearer realm="apisix", resource_metadata="{place}", scope="orders:read"'
+    assert refused.headers["WWW-Authenticate"] == challenge
+    for path in (place.removeprefix(base), "/.well-known/oauth-protected-resource"):
+        assert gateway.http.get(path).json() == {
+            "resource": f"{base}/mcp",
+            "authorization_servers": [provider.issuer],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["orders:read"],
+        }
+    assert call("tools/list", granted(provider)).status_code == 401, "it is for somebody else"
+    narrow = granted(provider, resource=f"{base}/mcp", scope="orders:write")
+    missing = call("tools/list", narrow)
+    assert missing.status_code == 403
+    assert missing.headers["WWW-Authenticate"] == challenge.replace(
+        ", scope", ', error="insufficient_scope", scope'
+    )
+    token = granted(provider, resource=f"{base}/mcp")
+    assert [tool["name"] for tool in call("tools/list", token).json()["result"]["tools"]] == ["listOrders"]
+    result = call("tools/call", token, name="listOrders", arguments={}).json()["result"]
+    assert not result.get("isError"), result
+    received = upstream.only()
+    assert (received.header("X-Agent"), received.header("Authorization")) == ("agent", None)
+
+
+def test_a_consumer_s_tokens_are_verified_by_a_key_set_that_rotates(
+    serve: Serve, provider: IdentityProvider, upstream: Upstream
+) -> None:
+    gateway = serve(
+        {
+            "gateway": LISTEN,
+            "routes": [
+                {
+                    "id": "orders",
+                    "uri": "/orders",
+                    "plugins": {"jwt-auth": {"key_claim_name": "client_id"}},
+                    "upstream": {"nodes": {upstream.node: 1}},
+                }
+            ],
+            "consumers": [
+                {
+                    "username": "agent",
+                    "plugins": {
+                        "jwt-auth": {"key": "agent", "algorithm": "ES256", "jwks_uri": provider.url("/keys")}
+                    },
+                }
+            ],
+        }
+    )
+    token = granted(provider)
+    assert gateway.http.get("/orders", headers=bearer(token)).status_code == 200
+    assert upstream.only().header("X-Consumer-Username") == "agent"
+    provider.rotate(keep=0)
+    until(gateway, "/orders", granted(provider), 200)
+    assert gateway.http.get("/orders", headers=bearer(token)).status_code == 401

@@ -7,6 +7,7 @@ from typing import Any
 from .serving import LISTEN
 
 KEY = "a-key-that-only-tests-use"
+VISITOR_KEY = "a-key-of-one-who-may-only-look"
 OTHER_KEY = "another-key-that-only-tests-use"
 
 _DONE = {"200": {"description": "Done."}}

@@ -30,11 +30,16 @@ ENVIRONMENT = {
 LOGO = b"\x89PNG\r\n\x1a\n"
 SCHEMAS = json.loads((FOLDER / "plugin_schemas.json").read_text())
 MADE_ELSEWHERE = {
-    # These need a file of its own kind, the engine or the network, and are tested with what finds them.
+    # These need a file of its own kind, the engine, the network or the Admin API, and are tested with what
+    # finds them.
+    "duplicate-plugin",
     "engine-refused",
     "file-too-large",
     "file-unreadable",
+    "forbidden-field",
     "logo-unreadable",
+    "nothing-stored",
+    "resource-in-use",
     "spec-unreadable",
 }
 

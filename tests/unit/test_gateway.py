@@ -172,19 +172,20 @@ def test_a_route_that_is_written_in_front_of_its_like_goes_first_after_a_reload(
         assert body_of(gateway, "/x/1") == "/x/1"
 
 
-def test_what_a_reload_would_break_elsewhere_is_told_at_its_place(
+def test_an_anonymous_consumer_that_is_not_there_is_warned_of_at_its_place(
     tmp_path: Path, upstream: str, log: Log
 ) -> None:
     routes = routed(upstream, "/a")
     routes["routes"][0]["plugins"] = {"key-auth": {"anonymous_consumer": "guest"}}
-    gateway = Gateway(write(tmp_path, {"consumers": [{"username": "guest"}], **routes}))
-    gateway.build()
-    write(tmp_path, routes)
-    assert not gateway.reload()
-    position = (tmp_path / "toolway.yaml").read_text().index('"guest"') + 1
-    (said,) = [said for said in log.said if "engine-refused" in said]
-    assert 'there is no consumer "guest"' in said
-    assert f"toolway.yaml:1:{position}:" in said
+    with running(write(tmp_path, {"consumers": [{"username": "guest"}], **routes})) as gateway:
+        assert status_of(gateway, "/a") == 200
+        write(tmp_path, routes)
+        assert gateway.reload()
+        assert status_of(gateway, "/a") == 401
+        position = (tmp_path / "toolway.yaml").read_text().index('"guest"') + 1
+        (said,) = [said for said in log.said if "anonymous-consumer-missing" in said]
+        assert 'no consumer has the username "guest"' in said
+        assert f"toolway.yaml:1:{position}:" in said
 
 
 def test_a_change_of_a_document_in_another_folder_is_served(tmp_path: Path, upstream: str, log: Log) -> None:

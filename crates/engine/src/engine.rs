@@ -196,9 +196,13 @@ impl Engine {
     /// Swaps a snapshot in. Exchanges under way end on the one that they began with. Listeners, workers and the access
     /// log stay as they were at the start.
     pub fn apply(&self, snapshot: &str) -> Result<(), BuildError> {
-        let (_, generation) = Generation::from_json(snapshot, &self.shared.state)?;
+        let before = self.shared.generation.load_full();
+        let generation = Arc::new(before.replaced(snapshot, &self.shared.state)?);
+        drop(before);
         let _turn = self.turn();
-        self.swap(Arc::new(generation));
+        let before = self.swap(generation.clone());
+        // After the swap, so that no use is missed; what is prepared has inherited then.
+        generation.consumers.inherit(&before.consumers);
         Ok(())
     }
 
@@ -227,12 +231,14 @@ impl Engine {
         self.swapping.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn swap(&self, generation: Arc<Generation>) {
+    /// Gives what ran before.
+    fn swap(&self, generation: Arc<Generation>) -> Arc<Generation> {
         let before = self.shared.generation.swap(generation.clone());
         if before.upkeep != generation.upkeep {
             let new = orders(&generation, false);
             self.upkeep.order(|orders| *orders = Orders { probing: orders.probing, ..new });
         }
+        before
     }
 
     /// Opens the access log's file anew, after it was moved away. The error is that of opening it; the old file is then
@@ -294,6 +300,26 @@ impl Engine {
         let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
         run_once(self.shared.clone(), |worker| async move {
             mcp::call(&worker, &generation, &app, tool, arguments, headers, arrival).await
+        })
+    }
+
+    /// When the credential `id` of the consumer was last used, in seconds since 1970, to the minute; none: never since the
+    /// gateway was started, or there is no such credential.
+    pub fn last_use(&self, username: &str, id: &str) -> Option<u64> {
+        self.shared.generation.load().consumers.by_name(username)?.last_use(id)
+    }
+
+    /// The entries of `tools/list` that a caller with these headers is shown, asked for on the calling thread; none for an
+    /// app that is unknown or has no endpoint. The error within is the refusal.
+    pub fn tools(
+        &self,
+        app: &str,
+        headers: HeaderMap,
+    ) -> io::Result<Option<Result<Vec<serde_json::Value>, String>>> {
+        let generation = self.shared.generation.load_full();
+        let arrival = Arrival::new(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "http", 0);
+        run_once(self.shared.clone(), |worker| async move {
+            mcp::list(&worker, &generation, app, headers, arrival).await
         })
     }
 

@@ -14,9 +14,13 @@ pub enum Kind {
     Framing(FramingError),
     Path(PathError),
     BadRequest,
+    InvalidRequest,
+    UnsupportedMediaType,
     Misdirected,
     CertificateRequired,
     RouteNotFound,
+    CallerUnknown,
+    RoleMissing,
     BodyTooLarge,
     BodyTimeout,
     UriTooLong,
@@ -63,9 +67,13 @@ impl Kind {
             Kind::Framing(error) => error.code(),
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
+            Kind::InvalidRequest => "invalid_request",
+            Kind::UnsupportedMediaType => "unsupported_media_type",
             Kind::Misdirected => "misdirected_request",
             Kind::CertificateRequired => "client_certificate_required",
             Kind::RouteNotFound => "route_not_found",
+            Kind::CallerUnknown => "caller_unknown",
+            Kind::RoleMissing => "role_missing",
             Kind::BodyTooLarge => "body_too_large",
             Kind::BodyTimeout => "body_timeout",
             Kind::UriTooLong => "uri_too_long",
@@ -91,11 +99,16 @@ impl Kind {
     pub fn status(self) -> StatusCode {
         match self {
             Kind::Framing(error) => error.status(),
-            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed | Kind::CertificateRequired => {
-                StatusCode::BAD_REQUEST
-            }
+            Kind::Path(_)
+            | Kind::BadRequest
+            | Kind::InvalidRequest
+            | Kind::ClientClosed
+            | Kind::CertificateRequired => StatusCode::BAD_REQUEST,
+            Kind::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
+            Kind::CallerUnknown => StatusCode::UNAUTHORIZED,
+            Kind::RoleMissing => StatusCode::FORBIDDEN,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Kind::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Kind::UriTooLong => StatusCode::URI_TOO_LONG,
@@ -109,12 +122,17 @@ impl Kind {
         }
     }
 
-    const fn message(self) -> &'static str {
+    /// What is said of it to clients.
+    pub const fn message(self) -> &'static str {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
+            Kind::InvalidRequest => "The request is not as the API describes it",
+            Kind::UnsupportedMediaType => "The API does not take a body of this kind here",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
             Kind::CertificateRequired => "This path needs a connection with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
+            Kind::CallerUnknown => "Nobody knows who makes this call",
+            Kind::RoleMissing => "This caller may not make this call",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::BodyTimeout => "The request body did not come in time",
             Kind::UriTooLong => "The request's path and query are too long",
@@ -156,7 +174,7 @@ impl ProxyError {
     /// The answer a client gets: `{"error_msg": ...}` with the code in the error header.
     pub fn response(&self) -> Response {
         let text = match self.kind {
-            Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => {
+            Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest | Kind::CallerUnknown | Kind::RoleMissing => {
                 format!("{}: {}", self.kind.message(), self.detail)
             }
             kind => kind.message().to_owned(),
@@ -166,6 +184,11 @@ impl ProxyError {
         if matches!(self.kind, Kind::Framing(_) | Kind::BodyTooLarge | Kind::BodyTimeout) {
             // What follows on this connection cannot be trusted, or is a body that nobody reads.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        if self.kind == Kind::CallerUnknown {
+            // A 401 must have a challenge (RFC 9110 section 15.5.2), and no plugin here has one.
+            let challenge = HeaderValue::from_static("role realm=\"toolway\"");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }

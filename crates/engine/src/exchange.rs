@@ -2,18 +2,20 @@
 //! endpoint for each `tools/call`, the shell for `toolway call`. So a plugin holds on every way in.
 
 use crate::error::{Kind, ProxyError};
-use crate::generation::{Consumer, Generation, Identity, RouteEntry, StaticAnswer, Target};
+use crate::generation::{Consumer, Generation, Identity, RouteEntry, Target};
 use crate::http::forwarded::{self, Forwarded};
 use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::{Grant, Phase};
+use crate::roles::Rule;
 use crate::server::tls::{TlsSession, Unmet};
 use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
 use ::http::uri::PathAndQuery;
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request};
+use bytes::Bytes;
 use http_body::Body as _;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +23,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod caller;
 mod credentials;
 mod ending;
 mod grpc;
@@ -82,6 +85,8 @@ pub struct ToolCall {
     pub route: Arc<RouteEntry>,
     /// The tool's name, for the log.
     pub name: Arc<str>,
+    /// What the tool asks of its callers beside what the route does.
+    pub rules: Arc<[Rule]>,
     /// The exchange that carries the call, where one does.
     pub carrier: Option<Carrier>,
 }
@@ -132,7 +137,10 @@ pub struct Exchange {
     pub caller_token: Option<HeaderValue>,
     /// The token that the gateway shows the upstream, where it has got one.
     pub upstream_grant: Option<Arc<Grant>>,
-    /// Set on the response, whoever makes it, over headers of the same name; only Vary is added to what is there.
+    /// Whether the caller itself may have written the claims, so that they give it no role.
+    pub claims_are_own: bool,
+    /// Set on the response, whoever makes it, over headers of the same name; only Vary and Set-Cookie are added to what
+    /// is there.
     pub response_headers: HeaderMap,
     /// Written when it is dropped, with the exchange or with the body of its response.
     pub record: Ending,
@@ -156,11 +164,9 @@ pub async fn run(worker: &Rc<Worker>, request: Request, arrival: Arrival) -> Res
     let mut response = match exchange.answer().await {
         Ok(response) => response,
         Err(error) => {
-            worker.report(&error);
-            let response = error.response();
-            exchange.record.error = Some(error.kind.code());
-            exchange.record.error_detail = Some(error.detail);
             is_own = true;
+            let response = error.response();
+            exchange.record.note(error);
             response
         }
     };
@@ -210,6 +216,7 @@ impl Exchange {
             withheld_query: String::new(),
             withheld_cookies: SmallVec::new(),
             claims: None,
+            claims_are_own: false,
             caller_token: None,
             upstream_grant: None,
             response_headers: HeaderMap::new(),
@@ -226,6 +233,7 @@ impl Exchange {
         self.record.route.clone_from(&self.route);
         let route = self.route.clone();
         let chains = [Some(&generation.global), route.as_deref().map(|route| &route.chain)];
+        self.strip_told(route.as_deref());
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, self).await {
                 return Ok(response);
@@ -244,6 +252,7 @@ impl Exchange {
         let uncounted = carrier.map(|_| generation.global.without_limits_of(&generation.global));
         self.record.merged.clone_from(&merged);
         self.tell_identity();
+        self.check_roles(route.as_deref())?;
         self.withhold_credentials(chains);
         let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
@@ -261,7 +270,11 @@ impl Exchange {
                 let upstream = generation.upstreams.get(upstream.as_bytes()).ok_or_else(gone)?;
                 upstream::send(self, upstream, strip_prefix, add_prefix).await
             }
-            Target::Static(answer) => Ok(self.static_answer(answer)),
+            Target::Static(answer) => Ok(self.fixed_answer(answer.status, &answer.headers, &answer.body)),
+            Target::Document(document) => {
+                mcp::document(self, generation.apps.get(document.app.as_bytes()).ok_or_else(gone)?, document)
+                    .await
+            }
             Target::Mcp { app } => {
                 mcp::serve(self, generation.apps.get(app.as_bytes()).ok_or_else(gone)?).await
             }
@@ -353,30 +366,11 @@ impl Exchange {
         &self.record.host
     }
 
-    /// The caller, once known, is told to the upstream and the record.
-    fn tell_identity(&mut self) {
-        let Some(identity) = &self.identity else {
-            return;
-        };
-        self.record.consumer = Some(identity.consumer.clone());
-        let values = [
-            (headers::CONSUMER_USERNAME, Some(&identity.consumer.username)),
-            (headers::CREDENTIAL_IDENTIFIER, identity.credential.as_ref()),
-            (headers::CONSUMER_CUSTOM_ID, identity.consumer.custom_id.as_ref()),
-            (headers::CONSUMER_GROUP_ID, identity.consumer.group.as_ref()),
-        ];
-        for (name, value) in values {
-            if let Some(value) = value.and_then(|text| HeaderValue::from_str(text).ok()) {
-                self.request.headers.insert(name, value);
-            }
-        }
-    }
-
-    fn static_answer(&self, answer: &StaticAnswer) -> Response {
-        let StaticAnswer { status, headers, body } = answer;
+    /// An answer that was there before the request, whose body a HEAD does not get.
+    pub fn fixed_answer(&self, status: StatusCode, headers: &HeaderMap, body: &Bytes) -> Response {
         let head_only = self.request.method == Method::HEAD;
         let mut response = Response::new(if head_only { Body::Empty } else { Body::Bytes(body.clone()) });
-        *response.status_mut() = *status;
+        *response.status_mut() = status;
         response.headers_mut().clone_from(headers);
         if head_only {
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));

@@ -7,14 +7,17 @@
 
 mod build;
 mod consumers;
+mod labels;
 mod references;
 mod route;
 #[cfg(test)]
 mod tests;
 
 pub use consumers::{Consumer, Consumers, Identity};
-pub use route::{RouteEntry, StaticAnswer, Target};
+pub use labels::values;
+pub use route::{DocumentAnswer, RouteEntry, Target};
 
+use crate::api::Api;
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{Chain, Groups};
@@ -24,6 +27,7 @@ use crate::snapshot::{self, Delta, Dns, Gateway, Limits, PathRules, Snapshot};
 use crate::state::State;
 use crate::table::Table;
 use crate::upstream::Upstream;
+use ::http::HeaderName;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -34,6 +38,8 @@ pub struct Generation {
     pub number: u64,
     pub limits: Limits,
     pub path: PathRules,
+    /// The claim of a token that has its bearer's roles.
+    pub roles_claim: Arc<str>,
     /// Peers that may speak for others.
     pub trusted: Networks,
     pub router: Router<Arc<RouteEntry>>,
@@ -41,7 +47,11 @@ pub struct Generation {
     pub routes: Table<Arc<RouteEntry>>,
     /// The plugins of all global rules, rule by rule.
     pub global: Chain,
+    /// Headers in which only these tell the upstream of the caller.
+    pub told: Arc<[HeaderName]>,
     pub apps: Table<Arc<McpApp>>,
+    /// What requests to the operations of apis must be like.
+    pub apis: Table<Arc<Api>>,
     pub consumers: Consumers,
     pub tls: Arc<TlsTable>,
     pub upstreams: Table<Arc<Upstream>>,
@@ -74,17 +84,29 @@ impl Generation {
     pub fn from_json(text: &str, state: &Arc<State>) -> Result<(Gateway, Self), BuildError> {
         let snapshot: Snapshot<'_> = read(text)?;
         let gateway = snapshot.gateway.clone();
-        let generation = Self::default().with(snapshot.into(), "", state)?;
+        let generation = Self::default().with(snapshot.into(), "", state, &TlsTable::default())?;
         Ok((gateway, generation))
+    }
+
+    /// The generation of a snapshot that comes in the place of this one, which lends it the certificates that stay.
+    pub fn replaced(&self, text: &str, state: &Arc<State>) -> Result<Self, BuildError> {
+        let snapshot: Snapshot<'_> = read(text)?;
+        Self::default().with(snapshot.into(), "", state, &self.tls)
     }
 
     /// This generation as a delta changes it. All problems are told at once, also those elsewhere that it would make.
     pub fn changed(&self, delta: &str, state: &Arc<State>) -> Result<Self, BuildError> {
-        self.clone().with(read(delta)?, "/put", state)
+        self.clone().with(read(delta)?, "/put", state, &self.tls)
     }
 
-    /// `put` is the pointer to where the entries stand.
-    fn with(self, delta: Delta<'_>, put: &'static str, state: &Arc<State>) -> Result<Self, BuildError> {
+    /// `put` is the pointer to where the entries stand, `built` has certificates that need not be built again.
+    fn with(
+        self,
+        delta: Delta<'_>,
+        put: &'static str,
+        state: &Arc<State>,
+        built: &TlsTable,
+    ) -> Result<Self, BuildError> {
         static NUMBERS: AtomicU64 = AtomicU64::new(1);
         if delta.version != snapshot::VERSION {
             let why = format!(
@@ -95,7 +117,7 @@ impl Generation {
             return Err(BuildError { problems: vec![("/version".into(), why)] });
         }
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        let changed = build::changed(Self { number, ..self }, &delta, put, state);
+        let changed = build::changed(Self { number, ..self }, &delta, put, state, built);
         changed.map_err(|problems| BuildError { problems })
     }
 }

@@ -4,8 +4,9 @@
 //! The way of a request, module by module:
 //! [`server`] accepts it, [`exchange`] runs it ([`http`] checks it, [`router`] finds its route, [`plugins`] have their
 //! say, [`upstream`] or [`mcp`] answers it), [`observe`] records it. [`snapshot`] is the document, [`generation`] is it
-//! built, [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this; [`control`] tells how it is.
+//! built (with [`api`]: what requests to an api's operations must be like), [`state`] is what outlives both. [`Engine`] starts, swaps and drains all of this; [`control`] tells how it is.
 
+pub mod api;
 pub mod control;
 pub mod error;
 pub mod exchange;
@@ -20,6 +21,7 @@ pub mod outbound;
 mod patience;
 pub mod plugins;
 pub mod predicate;
+pub mod roles;
 pub mod router;
 pub mod server;
 pub mod snapshot;
@@ -27,11 +29,13 @@ pub mod state;
 pub mod table;
 pub mod tls;
 pub mod upstream;
+pub mod usage;
 pub mod variable;
 
 mod engine;
 mod near;
 mod network;
+mod schema;
 
 pub use engine::{Engine, Prepared, StaleError, StartError};
 pub use generation::BuildError;

@@ -57,6 +57,23 @@ async fn a_body_that_becomes_too_large_is_refused_on_the_way() {
 }
 
 #[tokio::test]
+async fn the_smaller_of_the_gateways_limit_and_a_routes_counts() {
+    for (gateway, route) in [(4, 100), (100, 4)] {
+        let plugins = json!({"plugins": {"client-control": {"max_body_size": route}}});
+        let (_engine, address, upstream) = start(json!({"limits": {"body_bytes": gateway}}), plugins).await;
+        let announced = format!("{POST}Expect: 100-continue\r\nContent-Length: 5\r\n\r\n");
+        let response = RawClient::exchange(address, announced).await.unwrap();
+        assert_eq!(told(&response), (413, Some("body_too_large"), Some("close")));
+        assert_eq!(upstream.connections(), 0);
+        let chunked = format!("{POST}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n");
+        let response = RawClient::exchange(address, chunked).await.unwrap();
+        assert_eq!(told(&response), (413, Some("body_too_large"), Some("close")));
+        let fits = format!("{POST}Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n");
+        assert_eq!(RawClient::exchange(address, fits).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_stalls_in_its_body_gets_408() {
     let (_engine, address, _upstream) = start(json!({"limits": {"body_timeout_ms": 50}}), json!({})).await;
     let response = RawClient::exchange(address, format!("{POST}Content-Length: 5\r\n\r\nabc")).await.unwrap();

@@ -223,3 +223,38 @@ async fn a_global_rewrite_does_not_carry_the_key_of_a_route() {
     gateway.send("GET /shop/a?apikey=alice-key&x=1", "").await;
     assert_eq!(gateway.upstream.received().remove(0).line(), "GET /v2?x=1 HTTP/1.1");
 }
+
+#[tokio::test]
+async fn a_cookie_of_a_plugin_stands_beside_those_of_the_upstream() {
+    let gateway = Gateway::start(json!({"csrf": {"key": "k"}}), json!({})).await;
+    let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nContent-Length: 0\r\n\r\n";
+    let upstream = ScriptedUpstream::start([Step::Answer(answer.into())]).await.unwrap();
+    let plugins = json!({"csrf": {"key": "k"}});
+    gateway.engine.apply(&snapshot(upstream.address(), plugins, json!({}))).unwrap();
+    let response = gateway.send("GET /shop/a", "").await;
+    let text = String::from_utf8_lossy(&response.bytes).to_ascii_lowercase();
+    let cookies: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("set-cookie: ")).collect();
+    assert_eq!(cookies[..2], ["a=1", "b=2"]);
+    assert!(cookies[2].starts_with("apisix-csrf-token="), "{cookies:?}");
+    assert_eq!(cookies.len(), 3);
+}
+
+#[tokio::test]
+async fn a_consumers_own_restriction_holds_beside_that_of_the_route() {
+    let open = json!({"whitelist": ["127.0.0.0/8"]});
+    let plugins = json!({"key-auth": {}, "ip-restriction": open});
+    let gateway = Gateway::start(plugins.clone(), json!({})).await;
+    assert_eq!(gateway.send("GET /shop/a", "apikey: alice-key\r\n").await.status(), 200);
+    let mut held: Value =
+        serde_json::from_str(&snapshot(gateway.upstream.address(), plugins, json!({}))).unwrap();
+    held["consumers"][0]["plugins"] = json!({"ip-restriction": {"whitelist": ["192.0.2.0/24"]}});
+    gateway.engine.apply(&held.to_string()).unwrap();
+    let forged = "apikey: alice-key\r\nX-Forwarded-For: 192.0.2.1\r\n";
+    let refused = gateway.send("GET /shop/a", forged).await;
+    assert_eq!(
+        (refused.status(), refused.text().as_str()),
+        (403, r#"{"message":"Your IP address is not allowed"}"#)
+    );
+    assert_eq!(gateway.send("GET /shop/a", "").await.status(), 401);
+    assert_eq!(gateway.upstream.received().len(), 1);
+}

@@ -238,7 +238,7 @@ fn says_where_a_certificate_cannot_be_used() {
         [
             "/ssls/0/certificates/0/key: the private key is not that of the certificate",
             "/ssls/1/client/ca: there is no usable certificate authority in this PEM",
-            "/ssls/3/snis: another of the ssls has the server name \"A.test\"",
+            "/ssls/3/snis: another of the ssls has the server name \"a.test\"",
             "/ssls/4/client/skip_paths: regex parse error:\n    a)|(b\n     ^\nerror: unopened group",
         ]
     );

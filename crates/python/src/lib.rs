@@ -1,6 +1,6 @@
 //! The Python module `toolway._engine`: a thin door to the engine. Types are changed here and nothing else.
 
-use pyo3::exceptions::{PyKeyError, PyOSError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyOSError, PyPermissionError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 use std::time::Duration;
@@ -90,21 +90,38 @@ impl Engine {
         arguments: &str,
         headers: Vec<(String, String)>,
     ) -> PyResult<String> {
-        let mut map = http::HeaderMap::new();
-        for (name, value) in headers {
-            let name: http::HeaderName =
-                name.parse().map_err(|_| PyValueError::new_err(format!("{name:?} is not a header name")))?;
-            let value = value.parse().map_err(|_| {
-                PyValueError::new_err(format!(
-                    "the value of the header {name} has characters that no header may have"
-                ))
-            })?;
-            map.append(name, value);
-        }
+        let map = header_map(headers)?;
         let result = python.detach(|| self.0.call(app, tool, arguments, map));
         let result = result.map_err(|error| PyOSError::new_err(error.to_string()))?;
         result.map(|result| result.to_string()).ok_or_else(|| PyKeyError::new_err(format!("{app}: {tool}")))
     }
+
+    fn tools(&self, python: Python<'_>, app: &str, headers: Vec<(String, String)>) -> PyResult<String> {
+        let map = header_map(headers)?;
+        let result = python.detach(|| self.0.tools(app, map));
+        let result = result.map_err(|error| PyOSError::new_err(error.to_string()))?;
+        let result = result.ok_or_else(|| PyKeyError::new_err(app.to_owned()))?;
+        result.map(|tools| serde_json::Value::Array(tools).to_string()).map_err(PyPermissionError::new_err)
+    }
+
+    fn last_use(&self, username: &str, credential: &str) -> Option<u64> {
+        self.0.last_use(username, credential)
+    }
+}
+
+fn header_map(headers: Vec<(String, String)>) -> PyResult<http::HeaderMap> {
+    let mut map = http::HeaderMap::new();
+    for (name, value) in headers {
+        let name: http::HeaderName =
+            name.parse().map_err(|_| PyValueError::new_err(format!("{name:?} is not a header name")))?;
+        let value = value.parse().map_err(|_| {
+            PyValueError::new_err(format!(
+                "the value of the header {name} has characters that no header may have"
+            ))
+        })?;
+        map.append(name, value);
+    }
+    Ok(map)
 }
 
 /// An `EngineError` whose `problems` are (JSON pointer, message) pairs.

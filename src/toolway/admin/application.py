@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -40,8 +41,13 @@ def application(context: Context, *, version: str) -> Starlette:
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations():
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    described = Answer(200, document(context.plugin_schemas, version))
-    own = Operation("", "GET", DOCUMENT, "", lambda _context, _call: described, {})
+
+    @cache
+    def described() -> Answer:
+        # Only where somebody asks, since it has the schema of everything.
+        return Answer(200, document(context.plugin_schemas, version))
+
+    own = Operation("", "GET", DOCUMENT, "", lambda _context, _call: described(), {})
     by_path[DOCUMENT] = {"GET": own}
     routes = [
         Route(path.replace("{path}", "{path:path}"), _Path(context, found)) for path, found in by_path.items()

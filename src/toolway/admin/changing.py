@@ -15,7 +15,7 @@ from toolway.admin.differences import differences
 from toolway.admin.expiry import cleared
 from toolway.admin.masking import shown
 from toolway.admin.reading import kind_named
-from toolway.admin.references import check_plugins_are_new, check_unused
+from toolway.admin.references import everything, hindrances
 from toolway.admin.resources import RESOURCES
 from toolway.admin.writing import TIMES, change_of
 from toolway.config.kinds import KINDS
@@ -38,6 +38,8 @@ class _Step:
     change: Change
     before: Resource | None
     origin: str
+    wrong: Sequence[Problem] = ()
+    """What keeps the change from being made, known before the others are looked at."""
 
     @property
     def action(self) -> str:
@@ -144,14 +146,14 @@ def _wanted(context: Context, key: Key, wanted: Desired, before: Resource | None
     """The step that makes or changes a resource; none where it is as it should be."""
     kind = RESOURCES[key[0]]
     try:
-        change = change_of(kind, context, key[1], wanted.value, before)
+        change, wrong = change_of(kind, context, key[1], wanted.value, before)
     except Refusal as refusal:
         raise Refusal(refusal.status, f"{wanted.origin}: {refusal.message}") from refusal
     if before is not None:
         completed = KINDS[key[0]].completed(change.value or {})
         if _plain(completed) == _plain(before.value):
             return None
-    return _Step(change, before, wanted.origin)
+    return _Step(change, before, wanted.origin, wrong)
 
 
 def _asked(context: Context, item: Any, pointer: str) -> _Step:
@@ -180,7 +182,8 @@ def _asked(context: Context, item: Any, pointer: str) -> _Step:
             )
         return _Step(Change(kind.name, identifier, None), before, pointer)
     try:
-        return _Step(change_of(kind, context, identifier, item["value"], before), before, f"{pointer}/value")
+        change, wrong = change_of(kind, context, identifier, item["value"], before)
+        return _Step(change, before, f"{pointer}/value", wrong)
     except Refusal as refusal:
         raise Refusal(refusal.status, f"{pointer}/value: {refusal.message}") from refusal
 
@@ -195,14 +198,12 @@ def _check_once(steps: Sequence[_Step]) -> None:
 
 
 def _check(context: Context, found: _Plan, *, force: bool) -> None:
-    """What is told in APISIX's words; references that dangle the live gateway tells, each at its place."""
+    """Raises Refusal with everything that is wrong where the changes are known to be impossible."""
     changes = [step.change for step in found.steps]
-    check_plugins_are_new(context, changes)
-    if not force:
-        written = {(change.kind, change.id) for change in changes}
-        for change in changes:
-            if change.value is None:
-                check_unused(context, RESOURCES[change.kind], change.id, written)
+    own = [problem for step in found.steps for problem in step.wrong]
+    own += hindrances(context, changes, force=force)
+    if own:
+        raise invalid(_at_origins(everything(context, changes, own), found.steps))
 
 
 def _write(context: Context, call: Call, found: _Plan, *, note: str, force: bool) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolway.admin.answers import Answer, Refusal, invalid, not_found
-from toolway.admin.references import check_plugins_are_new, check_references
 from toolway.admin.resources import RESOURCES
 from toolway.admin.schemas import Schemas
-from toolway.admin.writing import change_of, of_one
+from toolway.admin.writing import change_of, check_possible, of_one
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
@@ -58,9 +57,8 @@ def validate(context: Context, call: Call) -> Answer:
         raise Refusal(400, "a credential is checked with its consumer: it has no kind of its own here")
     identifier = kind.identifier({} if given is not None else path, value)
     before = context.records.get(kind.name, identifier)
-    change = change_of(kind, context, identifier, value, before)
-    check_references(context, [change])
-    check_plugins_are_new(context, [change])
+    change, wrong = change_of(kind, context, identifier, value, before)
+    check_possible(context, change, wrong)
     try:
         context.check([change])
     except ConfigurationError as error:

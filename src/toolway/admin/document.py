@@ -30,6 +30,14 @@ _REFUSALS = {
     409: "The resource is not what the condition says, or others wrote it meanwhile.",
     413: "The body is too large.",
 }
+_ABOUT_CREDENTIAL = {
+    "key_hint": {"type": "string", "description": "The end of an API key."},
+    "last_used_at": {
+        "type": "integer",
+        "description": "When it was last used at this gateway, in seconds since 1970, to the minute; absent: "
+        "not since the gateway was started.",
+    },
+}
 _PART = re.compile(r"\{(\w+)\}")
 
 
@@ -134,6 +142,7 @@ def _schemas(plugin_schemas: Mapping[str, Any]) -> dict[str, Any]:
                 "value": own,
                 "createdIndex": {"type": "integer", "description": "The revision that made it."},
                 "modifiedIndex": {"type": "integer", "description": "The revision that wrote it last."},
+                **(_ABOUT_CREDENTIAL if name == "credentials" else {}),
             },
             "required": ["key", "value", "createdIndex", "modifiedIndex"],
             "additionalProperties": False,

@@ -10,12 +10,12 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from toolway.admin.answers import Refusal
 from toolway.config.models import CREDENTIALS
-from toolway.store import MASK
+from toolway.problem import Problem
+from toolway.store import MASK, SEALED, MasterKeyError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from toolway.store import SecretPlaces
 
@@ -35,17 +35,29 @@ def shown(places: SecretPlaces, kind: str, value: Mapping[str, Any]) -> dict[str
 
 
 def restored(
-    places: SecretPlaces, kind: str, value: Mapping[str, Any], stored: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """A copy of a value to be written, with what is stored in place of each `***`.
-
-    Raises Refusal where nothing is stored there.
+    places: SecretPlaces,
+    kind: str,
+    value: Mapping[str, Any],
+    stored: Mapping[str, Any] | None,
+    opened: Callable[[str, str], Any],
+) -> tuple[dict[str, Any], list[Problem]]:
+    """A copy of a value to be written, with what is stored in place of each `***`, and what was sealed in
+    place of each sealed secret; `opened` opens it, by pointer and text. And what is wrong with these, with
+    pointers into the value: it must not be written then.
     """
     found = copy.deepcopy(dict(value))
+    wrong: list[Problem] = []
     kept = {f"{at}/{plain}": (settings, names) for at, settings, plain, names in _kept(stored or {})}
     for pointer in places(kind, value):
         holder, name = holder_of(found, pointer)
-        if holder is None or holder[name] != MASK:
+        if holder is None:
+            continue
+        if holder[name].startswith(SEALED):
+            try:
+                holder[name] = opened(pointer, holder[name])
+            except MasterKeyError as error:
+                wrong.append(Problem("secret-missing", str(error), pointer=pointer))
+        if holder[name] != MASK:
             continue
         if pointer in kept:
             settings, names = kept[pointer]
@@ -54,11 +66,11 @@ def restored(
             continue
         old, old_name = holder_of(stored or {}, pointer)
         if old is None:
-            raise Refusal(
-                400, f"invalid configuration: {pointer}: *** stands for what is stored, which is nothing"
-            )
-        holder[name] = old[old_name]
-    return found
+            said = "*** stands for what is stored, which is nothing"
+            wrong.append(Problem("nothing-stored", said, pointer=pointer))
+        else:
+            holder[name] = old[old_name]
+    return found, wrong
 
 
 def shown_at(pointer: str) -> str:

@@ -67,8 +67,10 @@ def open_live(
         places,
         gateway.view,
         gateway.check,
+        opened=store.opened,
         writer=gateway,
         history=store,
+        last_use=gateway.last_use,
         expires=expiry.note,
     )
     return OpenAdmin(AdminServer(context, settings, keys, version=version), made, expiry)
@@ -91,6 +93,7 @@ def open_file(
         SecretPlaces(gateway.plugin_schemas),
         gateway.view,
         records.check,
+        last_use=gateway.last_use,
         read_only=READ_ONLY.format(file=file),
     )
     return OpenAdmin(AdminServer(context, settings, keys, version=version), made)

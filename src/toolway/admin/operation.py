@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from toolway.admin.answers import Answer, Refusal
+from toolway.store import MasterKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -70,6 +71,10 @@ class Writer(Protocol):
     def check(self, changes: Iterable[Change]) -> None: ...
 
 
+def _unopened(*_: str) -> Any:
+    raise MasterKeyError("this gateway has no store, and so no master key that could open it")
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What operations work with."""
@@ -83,9 +88,13 @@ class Context:
     """An app as it is published now, by its id."""
     check: Callable[[Iterable[Change]], None]
     """Whether changes could be made; raises ConfigurationError."""
+    opened: Callable[[str, str, str, str], Any] = _unopened
+    """Opens a secret that was sealed by the store: kind, id, pointer, text. Raises MasterKeyError."""
     writer: Writer | None = None
     """None: nothing can be written here."""
     history: History | None = None
+    last_use: Callable[[str, str], int | None] = lambda _username, _credential: None
+    """When a credential of a consumer was last used here, in seconds since 1970."""
     expires: Callable[[], None] = lambda: None
     """Told that something was written which expires."""
     read_only: str = ""

@@ -50,13 +50,26 @@ def get_list(kind: ResourceKind, context: Context, call: Call) -> Answer:
 
 
 def entry(context: Context, kind: ResourceKind, resource: Resource) -> dict[str, Any]:
-    """A resource as answers have it, without its secrets."""
+    """A resource as answers have it, without its secrets; beside a credential what is known of it."""
     return {
+        **(_about_credential(context, resource) if kind.name == "credentials" else {}),
         "key": kind.key(resource.id),
         "value": shown(context.secret_places, kind.name, resource.value),
         "createdIndex": resource.created_index,
         "modifiedIndex": resource.modified_index,
     }
+
+
+def _about_credential(context: Context, resource: Resource) -> dict[str, Any]:
+    """The end of its key, where that is stored, and its last use, where there was one since the start."""
+    username, _, identifier = resource.id.partition("/")
+    plugins = resource.value.get("plugins")
+    settings = plugins.get("key-auth") if isinstance(plugins, dict) else None
+    found = {
+        "key_hint": settings.get("key_hint") if isinstance(settings, dict) else None,
+        "last_used_at": context.last_use(username, identifier),
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def page_size(text: str) -> int:

@@ -84,12 +84,6 @@ class ResourceKind:
             return f"/apisix/consumers/{first}/{self.below}/{rest}"
         return f"/apisix/{self.name}/{identifier}"
 
-    def refusal(self, users: list[tuple[str, str]]) -> Refusal:
-        """That a resource is not deleted while others use it; told is the first of them."""
-        user, identifier = users[0]
-        said = f"{RESOURCES[user].singular} [{identifier}] is still using it now"
-        return Refusal(400, f"can not delete {self.in_use.format(singular=self.singular)}, {said}")
-
     def identifier(self, path: Mapping[str, str], value: Any = None, *, is_post: bool = False) -> str:
         """The id of what a call is about, out of its path and its value, which must not differ.
 

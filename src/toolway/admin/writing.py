@@ -7,6 +7,7 @@ fails is a 409, and without one the write is made anew on what came between.
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from toolway.admin.answers import Answer, Refusal, invalid, not_found
@@ -15,13 +16,14 @@ from toolway.admin.masking import restored
 from toolway.admin.operation import NO_BODY
 from toolway.admin.patching import merged, replaced
 from toolway.admin.reading import entry
-from toolway.admin.references import check_plugins_are_new, check_references, check_unused
+from toolway.admin.references import everything, hindrances
+from toolway.config.source import pointer_to
 from toolway.live import Conflict
 from toolway.problem import ConfigurationError, Problem
 from toolway.store import Change, Key, Resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from toolway.admin.operation import Call, Context
     from toolway.admin.resources import ResourceKind
@@ -29,13 +31,14 @@ if TYPE_CHECKING:
 ATTEMPTS = 8
 """How often a write without a condition is made anew before it is given up."""
 TIMES = ("create_time", "update_time")
+_OF_APISIX = ("forbidden-field", "unknown-reference", "duplicate-plugin")
+"""Reasons for which APISIX has words."""
 
 
 def put(kind: ResourceKind, context: Context, call: Call) -> Answer:
     """Makes or replaces a resource: 201 or 200."""
     given = call.object()
     identifier = kind.identifier(call.path, given)
-    _check_times(given)
     return _written(kind, context, call, identifier, lambda _before: given, is_put=True)
 
 
@@ -43,7 +46,6 @@ def post(kind: ResourceKind, context: Context, call: Call) -> Answer:
     """Makes a resource with an id of the gateway's choice: 201."""
     given = call.object()
     identifier = kind.identifier(call.path, given, is_post=True)
-    _check_times(given)
     return _written(kind, context, call, identifier, lambda _before: given, is_put=True)
 
 
@@ -51,7 +53,6 @@ def patch(kind: ResourceKind, context: Context, call: Call) -> Answer:
     """Merges the body into a resource: 200."""
     change = call.object()
     identifier = kind.identifier(call.path)
-    _check_times(change)
     return _written(kind, context, call, identifier, lambda before: merged(before, change))
 
 
@@ -82,8 +83,8 @@ def delete(kind: ResourceKind, context: Context, call: Call) -> Answer:
         if kind.name == "consumers":
             _, below = context.records.list("credentials", page=1, page_size=None, under=identifier)
             changes += [Change("credentials", each.id, None) for each in below]
-        if not force:
-            check_unused(context, kind, identifier, {(change.kind, change.id) for change in changes})
+        if found := hindrances(context, changes, force=force):
+            raise Refusal(400, found[0].message)
         changes += expiry_change(context.records, kind.name, identifier, None)
         try:
             note = f"DELETE {kind.key(identifier)}"
@@ -113,9 +114,9 @@ def _written(
             raise not_found()
         expect = expected(call, kind.name, identifier, before)
         made = make(before.value if before else {})
-        change = change_of(kind, context, identifier, made, before)
-        check_references(context, [change])
-        check_plugins_are_new(context, [change])
+        change, wrong = change_of(kind, context, identifier, made, before)
+        wrong += _forbidden(call.body, change)
+        check_possible(context, change, wrong)
         try:
             note = f"{'PUT' if is_put else 'PATCH'} {kind.key(identifier)}"
             changes = [change, *expiry_change(context.records, kind.name, identifier, call.query.get("ttl"))]
@@ -133,15 +134,39 @@ def _written(
 
 def change_of(
     kind: ResourceKind, context: Context, identifier: str, made: Any, before: Resource | None
-) -> Change:
-    """The change that writes `made`, with the id, times and secrets that it has to have."""
+) -> tuple[Change, list[Problem]]:
+    """The change that writes `made`, with the id, times and secrets that it has to have, and what is wrong
+    with it: with problems it must not be written.
+    """
     if not isinstance(made, dict):
         raise Refusal(400, "invalid configuration: expected an object")
-    value = restored(context.secret_places, kind.name, made, before.value if before else None)
+    value, found = restored(
+        context.secret_places,
+        kind.name,
+        made,
+        before.value if before else None,
+        lambda pointer, text: context.opened(kind.name, identifier, pointer, text),
+    )
     now = int(time.time())
     created = before.value.get("create_time") if before else None
     value |= {kind.id_field: kind.value_id(identifier), "create_time": created or now, "update_time": now}
-    return Change(kind.name, identifier, value, tuple(kind.config.references(identifier, value)))
+    start = pointer_to(kind.name, identifier)
+    wrong = [replace(problem, pointer=start + problem.pointer) for problem in found]
+    return Change(kind.name, identifier, value, tuple(kind.config.references(identifier, value))), wrong
+
+
+def check_possible(context: Context, change: Change, wrong: Sequence[Problem]) -> None:
+    """Raises Refusal with all that is wrong where a change is known to be impossible: for its problems
+    `wrong`, or for what lies between resources. A reason that is alone, and for which APISIX has words, is
+    told in these.
+    """
+    own = [*wrong, *hindrances(context, [change])]
+    if not own:
+        return
+    problems = of_one(everything(context, [change], own), change.kind, change.id)
+    if len(problems) == 1 and problems[0].code in _OF_APISIX:
+        raise Refusal(400, problems[0].message)
+    raise invalid(problems)
 
 
 def expected(call: Call, kind: str, identifier: str, before: Resource | None) -> dict[Key, int]:
@@ -164,7 +189,7 @@ def give_up(call: Call, attempt: int, conflict: Conflict) -> None:
 
 def of_one(problems: Sequence[Problem], kind: str, identifier: str) -> list[Problem]:
     """Problems of a write of one resource, with pointers into its value."""
-    start = f"/{kind}/{identifier.replace('~', '~0').replace('/', '~1')}"
+    start = pointer_to(kind, identifier)
     return [
         Problem(problem.code, problem.message, pointer=problem.pointer.removeprefix(start), hint=problem.hint)
         if problem.pointer == start or problem.pointer.startswith(f"{start}/")
@@ -183,10 +208,13 @@ def _answer(
     return Answer(200 if before else 201, entry(context, kind, resource), {"etag": f'"{revision}"'})
 
 
-def _check_times(given: Mapping[str, Any]) -> None:
-    forbidden = [name for name in TIMES if name in given]
-    if forbidden:
-        raise Refusal(400, f"the property is forbidden: {', '.join(forbidden)}")
+def _forbidden(given: Any, change: Change) -> list[Problem]:
+    """That a body says what is the gateway's to say."""
+    found = [name for name in TIMES if isinstance(given, dict) and name in given]
+    if not found:
+        return []
+    said = f"the property is forbidden: {', '.join(found)}"
+    return [Problem("forbidden-field", said, pointer=pointer_to(change.kind, change.id, found[0]))]
 
 
 def _indexes(header: str) -> set[int]:

@@ -23,6 +23,8 @@ from toolway.apps.text import clamp, tidy
 from toolway.apps.tools import consequential, tool_description, tool_title
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from toolway.apps.model import AppView, SelectedOperation
     from toolway.openapi.model import Body, Content, Parameter, Response
 
@@ -37,20 +39,25 @@ METHODS = frozenset({"GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH",
 DEFAULT_STYLES = {"path": "simple", "query": "form"}
 
 
-def actions_document(view: AppView) -> dict[str, Any]:
-    """The document as plain data, in the order in which it should be printed."""
+def actions_document(view: AppView, shown: Collection[str] | None = None) -> dict[str, Any]:
+    """The document as plain data, in the order in which it should be printed.
+
+    `shown` are the names of the tools that it tells of; none: of all.
+    """
     components = Components()
-    scheme = security_scheme(view)
+    named = [
+        (selected, name)
+        for selected, name in zip(view.operations, tool_names(view), strict=True)
+        if selected.operation.method in METHODS and (shown is None or name in shown)
+    ]
+    scheme = security_scheme(view) if any(guarded(view, selected) for selected, _ in named) else None
     paths: dict[str, dict[str, Any]] = {}
-    for selected, name in zip(view.operations, tool_names(view), strict=True):
-        method = selected.operation.method
-        if method not in METHODS:
-            continue
+    for selected, name in named:
         path, fixed = _place(selected, paths)
         entry = _operation(components, selected, name, fixed)
         if scheme is None or not guarded(view, selected):
             entry["security"] = []
-        paths.setdefault(path, {}).setdefault(method.lower(), entry)
+        paths.setdefault(path, {}).setdefault(selected.operation.method.lower(), entry)
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolway.apps.model import SelectedOperation
-    from toolway.openapi.model import Content, Parameter, PropertyEncoding, Schema
+    from toolway.openapi.model import (
+        Content,
+        Document,
+        Operation,
+        Parameter,
+        PropertyEncoding,
+        Schema,
+    )
 
 BODY_ARGUMENT = "body"
 
@@ -91,22 +98,30 @@ def arguments(selected: SelectedOperation) -> Arguments:
 
 
 def callers_parameters(selected: SelectedOperation) -> list[Parameter]:
-    """The parameters that are a caller's to give: without credentials and what frames the message.
-
-    A parameter that the document also declares as an API key (Security Scheme Object) is the upstream's
-    credential, which no model should be asked for.
-    """
+    """The parameters that are a caller's to give: without credentials and what frames the message."""
     credentials = {name.lower() for name in selected.credential_headers}
-    hidden = HEADERS_NOT_FOR_CALLERS | credentials
+    return [
+        parameter
+        for parameter in open_parameters(selected.operation, selected.document)
+        if parameter.location != "header" or parameter.name.lower() not in credentials
+    ]
+
+
+def open_parameters(operation: Operation, document: Document) -> list[Parameter]:
+    """The parameters that are neither credentials nor frame the message.
+
+    One that the document also declares as an API key (Security Scheme Object) is the upstream's credential,
+    which no model should be asked for.
+    """
     keys = {
         (scheme.get("in"), str(scheme.get("name")).lower())
-        for scheme in selected.document.security_schemes.values()
+        for scheme in document.security_schemes.values()
         if scheme.get("type") == "apiKey"
     }
     return [
         parameter
-        for parameter in selected.operation.parameters
-        if (parameter.location != "header" or parameter.name.lower() not in hidden)
+        for parameter in operation.parameters
+        if (parameter.location != "header" or parameter.name.lower() not in HEADERS_NOT_FOR_CALLERS)
         and (parameter.location, parameter.name.lower()) not in keys
     ]
 

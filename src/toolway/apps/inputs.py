@@ -1,4 +1,5 @@
-"""A document's schemas as inputs of a tool: only what a caller may send, only what a validator understands.
+"""A document's schemas as inputs of a tool, and as what requests are held against: only what a caller may
+send, only what a validator understands.
 
 `arguments` cleans each argument's schema and the schemas that they share with this, before they are bundled.
 What is left out never makes a valid value invalid.
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema_rs
 
-from toolway.apps.schema import map_subschemas, reference_name
+from toolway.apps.schema import ANNOTATIONS, map_subschemas, reference_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,35 @@ NOT_FOR_INPUTS = frozenset(
     }
 )
 """Keywords that say nothing to a caller, or would give references another base."""
+
+NOT_FOR_CHECKS = (
+    NOT_FOR_INPUTS
+    | ANNOTATIONS
+    | {"contentEncoding", "contentMediaType", "contentSchema", "$defs", "definitions"}
+)
+"""Keywords that refuse no value of a request."""
+
+_TOLD_FORMATS = frozenset({"date", "date-time", "password", "uuid"})
+"""Formats that the engine has words for; none is enforced (JSON Schema Validation 2020-12 section 7.2.1)."""
+
+
+def request_schema(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:
+    """`schema` as requests are held against it: what only the upstream sends need not be there, and whatever
+    refuses no value is left out.
+    """
+    kept = {
+        keyword: value
+        for keyword, value in schema.items()
+        if keyword not in NOT_FOR_CHECKS and not keyword.startswith("x-")
+    }
+    if "$ref" in kept and reference_name(kept) not in schemas:
+        del kept["$ref"]
+    if kept.get("format") not in _TOLD_FORMATS:
+        kept.pop("format", None)
+    cleaned = map_subschemas(
+        kept, lambda part: request_schema(part, schemas) if isinstance(part, dict) else part
+    )
+    return _without_hidden_requirements(cleaned, schema, schemas)
 
 
 def clean_input(schema: Schema, schemas: Mapping[str, Schema]) -> Schema:

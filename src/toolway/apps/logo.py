@@ -10,8 +10,6 @@ import hashlib
 import io
 import re
 
-from PIL import Image, ImageDraw, ImageFont
-
 from toolway.apps.text import phrase
 
 SIZE = 512
@@ -20,6 +18,9 @@ SIZE = 512
 
 def logo(name: str) -> bytes:
     """A PNG of 512 by 512 pixels with the initials of `name`."""
+    # Only here, since an app with a logo of its own has no use for 6 MB of libraries.
+    from PIL import Image, ImageDraw, ImageFont
+
     image = Image.new("RGB", (SIZE, SIZE), _colour(name))
     text = initials(name)
     font = ImageFont.load_default(size=260 if len(text) == 1 else 210)

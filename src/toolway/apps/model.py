@@ -34,6 +34,8 @@ class SelectedOperation:
     path: str
     """The path at the gateway: the api's prefix and the operation's path, `/conf/speaker/{id}/sessions`."""
     tool: ToolSettings = field(default_factory=ToolSettings)
+    roles: tuple[tuple[str, ...], ...] = ()
+    """What callers need: of each entry one role, and none of an empty one has anybody. Empty: any caller."""
     credential_headers: tuple[str, ...] = ()
     """Headers that carry a caller's credential for the route, such as `apikey`; empty: open to anyone."""
 

@@ -55,6 +55,7 @@ def mcp_tools(view: AppView) -> list[dict[str, Any]]:
                 "name": name,
                 "aliases": list(former),
                 "route": selected.route_id,
+                **({"roles": [list(rule) for rule in selected.roles]} if selected.roles else {}),
                 "definition": _definition(view, selected, name, input_schema(made, schemas)),
                 "request": _request(view, selected, made),
             }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from toolway.apps.actions import actions_document, dump_yaml
+from toolway.apps.actions import dump_yaml
 from toolway.apps.formats import exported
 from toolway.cli.failure import Misuse
 from toolway.cli.output import DEFAULT_FILE, ConfigurationFile, OutputFormat, print_json, print_text
@@ -33,6 +33,15 @@ def export(
     app: Annotated[
         str | None, typer.Argument(help="The app's id; the only one where there is one.", show_default=False)
     ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--role", help="As a caller with this role is shown it; repeatable.", show_default=False
+        ),
+    ] = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="As a caller without any role is shown it.")
+    ] = False,
     file: ConfigurationFile = DEFAULT_FILE,
     output: Annotated[
         OutputFormat, typer.Option("--output", "-o", help="json prints openapi as JSON instead of YAML.")
@@ -40,10 +49,13 @@ def export(
 ) -> None:
     """Print an app as clients get it: manifest, document for GPT Actions, MCP tools, function tools."""
     view = _chosen(Gateway.check(file).apps, app)
+    if role and public:
+        raise Misuse("--public is for callers without any role, and --role gives one")
+    document = exported(view, export_format, role or ([] if public else None))
     if export_format is ExportFormat.openapi and output is OutputFormat.text:
-        print_text(dump_yaml(actions_document(view)))
+        print_text(dump_yaml(document))
     else:
-        print_json(exported(view, export_format))
+        print_json(document)
 
 
 def _chosen(apps: tuple[AppView, ...], wanted: str | None) -> AppView:

@@ -22,11 +22,13 @@ from toolway.config.models import GatewaySettings
 from toolway.config.secret_places import SecretPlaces
 from toolway.gateway import Gateway
 from toolway.running import give_back_memory
+from toolway.store import Retention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolway.admin.opening import OpenAdmin
+    from toolway.config.models.gateway import Admin
     from toolway.running import Running
 
 logger = logging.getLogger("toolway.serve")
@@ -78,29 +80,34 @@ def serve(
 
 
 def _serve_file(file: Path, connect_to: dict[str, str], *, take_over: bool) -> None:
-    # Only here, as below, since reading these modules takes longer than most other commands.
-    from toolway.admin.keys import WeakKeyError
-    from toolway.admin.opening import open_file
-
     gateway = Gateway(file, connect_to=connect_to)
     warnings = gateway.build().warnings
     give_back_memory()
     settings = gateway.configuration.gateway
-    admin = None
-    if settings.admin is not None:
-        folder = file.parent / settings.data
-        try:
-            admin = open_file(gateway, file, settings.admin, folder, os.environ, toolway_version())
-        except OSError as error:
-            logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", folder, error)
-        except (ValueError, WeakKeyError) as error:
-            raise Failure(str(error)) from error
+    admin = _file_admin(gateway, file, settings, settings.admin) if settings.admin is not None else None
 
     def start() -> None:
         gateway.listen(beside=take_over)
         print_problems(warnings)
 
     _run(gateway, start, admin, patient=take_over)
+
+
+def _file_admin(
+    gateway: Gateway, file: Path, settings: GatewaySettings, listening: Admin
+) -> OpenAdmin | None:
+    # Only here, as below: reading these modules takes longer than most commands, and memory for good.
+    from toolway.admin.keys import WeakKeyError
+    from toolway.admin.opening import open_file
+
+    folder = file.parent / settings.data
+    try:
+        return open_file(gateway, file, listening, folder, os.environ, toolway_version())
+    except OSError as error:
+        logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", folder, error)
+        return None
+    except (ValueError, WeakKeyError) as error:
+        raise Failure(str(error)) from error
 
 
 def _serve_data(
@@ -118,9 +125,18 @@ def _serve_data(
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         sealer = Sealer.load(data, os.environ, places)
-        with Store.open(url or data, sealer=sealer) as store:
+        retention = _retention(settings)
+        with Store.open(url or data, sealer=sealer, retention=retention, take_over=take_over) as store:
             gateway = LiveGateway(store, settings, folder=data, connect_to=connect_to)
-            admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            if store.read_only:
+                logger.warning("what is stored is served, and writes are refused: %s", store.read_only)
+            try:
+                admin = open_live(gateway, store, places, settings.admin, data, os.environ, toolway_version())
+            except OSError as error:
+                if not store.read_only:
+                    raise
+                admin = None
+                logger.warning("no Admin API: a key was made and cannot be kept in %s: %s", data, error)
 
             def start() -> None:
                 with counting() as progress:
@@ -149,6 +165,11 @@ def _settings(file: Path | None) -> GatewaySettings:
     if log in (None, "stdout"):
         return configuration.gateway
     return configuration.gateway.model_copy(update={"access_log": str((file.parent / str(log)).resolve())})
+
+
+def _retention(settings: GatewaySettings) -> Retention:
+    days = settings.history.days
+    return Retention(settings.history.revisions, None if days is None else days * 86_400)
 
 
 def _run(gateway: Running, start: Callable[[], None], admin: OpenAdmin | None, *, patient: bool) -> None:

@@ -6,7 +6,8 @@ byte. The engine is not needed; that it can build the result is for `toolway.gat
 
 from __future__ import annotations
 
+from toolway.compile.callers import headers_of_caller
 from toolway.compile.compiled import Compiled
 from toolway.compile.compiling import compile  # noqa: A004  # The word of the design for this step.
 
-__all__ = ["Compiled", "compile"]
+__all__ = ["Compiled", "compile", "headers_of_caller"]

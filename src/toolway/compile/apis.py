@@ -1,8 +1,8 @@
 """Apis: each operation of a document becomes a route `<api id>:<operation id>`.
 
 The route's uri is the api's prefix and the operation's path; the upstream gets the base path of the
-document's server instead of the prefix. Plugins and tool settings come from the patterns under `operations`
-that match.
+document's server instead of the prefix. Plugins, roles and tool settings come from the patterns under
+`operations` that match.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolway.apps.model import ToolSettings
 from toolway.compile.precedence import Merged, merged
+from toolway.compile.shapes import Shapes, is_constrained
 from toolway.compile.upstreams import Server, Upstreams, server_of
 from toolway.config.errors import near
 from toolway.config.source import pointer_to
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 ORDER = 1
 """Operations come after the user's own routes where nothing else decides."""
 
+VALIDATOR = "oas-validator"
+
 _TEMPLATE = re.compile(r"(\{[^{}]*\})")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _METHOD_AND_PATH = re.compile(r"(?P<method>[A-Za-z]+)\s+(?P<path>/.*)")
@@ -37,13 +40,18 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
     """Adds a route for each operation of `document`."""
     _report(draft, api, document)
     base = _Base(draft, upstreams, api, document)
+    shapes = Shapes(document)
+    shown: dict[str, dict[str, Any]] = {}
     preflighted = {operation.path for operation in document.operations if operation.method == "OPTIONS"}
     for operation in document.operations:
         found = plugins_of(api, operation)
+        roles = roles_of(api, operation)
         methods = [operation.method]
         # A browser asks with OPTIONS first; where the operation has cors, its route answers that as well.
         if "cors" in found.plugins and operation.path not in preflighted:
             methods.append("OPTIONS")
+        shown[operation.id] = shapes.of(operation, path_of(api, operation))
+        plugins = _with_shape(found.plugins, api, operation, shapes, shown[operation.id])
         identifier, add_prefix = base.target(operation)
         route = {
             "id": f"{api.id}:{operation.id}",
@@ -56,10 +64,33 @@ def add_api(draft: Draft, upstreams: Upstreams, api: Api, document: Document) ->
             "service": None,
             "api": api.id,
             "operation": operation.id,
-            "plugins": found.plugins,
+            **({} if roles is None else {"roles": list(roles)}),
+            "plugins": plugins,
             "target": {"upstream": {"id": identifier, "strip_prefix": api.prefix, "add_prefix": add_prefix}},
         }
-        draft.add("routes", route, api.pointer, found.origins)
+        origins = {name: origin for name, origin in found.origins.items() if name in plugins}
+        draft.add("routes", route, api.pointer, origins)
+    entry = {"id": api.id, "schemas": shapes.schemas(), "operations": shown}
+    draft.add("apis", entry, api.pointer)
+
+
+def _with_shape(
+    plugins: dict[str, dict[str, Any]],
+    api: Api,
+    operation: Operation,
+    shapes: Shapes,
+    shape: dict[str, Any],
+) -> dict[str, dict[str, Any]]:
+    """`plugins` with `oas-validator` as it holds for the operation, where it is on and has anything to do."""
+    kept = {name: settings for name, settings in plugins.items() if name != VALIDATOR}
+    settings = plugins.get(VALIDATOR, {"mode": "off"})
+    if settings.get("unknown_query") == "refuse" and shapes.has_free_query(operation):
+        settings = {**settings, "unknown_query": "allow"}
+    is_needed = is_constrained(shape) or settings.get("unknown_query") == "refuse"
+    if settings.get("mode") == "off" or not is_needed:
+        return kept
+    kept[VALIDATOR] = {**settings, "api": api.id, "operation": operation.id}
+    return dict(sorted(kept.items()))
 
 
 def path_of(api: Api, operation: Operation) -> str:
@@ -77,8 +108,11 @@ def path_of(api: Api, operation: Operation) -> str:
 
 
 def plugins_of(api: Api, operation: Operation) -> Merged:
-    """The plugins that hold for `operation`."""
-    layers: list[tuple[Plugins, str]] = [(api.plugins, f"{api.pointer}/plugins")]
+    """The plugins that hold for `operation`; its requests are held against the document unless something else
+    is said.
+    """
+    layers: list[tuple[Plugins, str]] = [({VALIDATOR: {}}, f"{api.pointer}/plugins")]
+    layers.append((api.plugins, f"{api.pointer}/plugins"))
     layers += [
         (settings.plugins, f"{api.pointer}/operations{pointer_to(pattern)}/plugins")
         for pattern, settings in _matching(api, operation)
@@ -92,6 +126,12 @@ def tool_of(api: Api, operation: Operation) -> ToolSettings:
     for _, settings in _matching(api, operation):
         said |= settings.tool.model_dump(exclude_none=True)
     return ToolSettings(**said)
+
+
+def roles_of(api: Api, operation: Operation) -> tuple[str, ...] | None:
+    """The roles of which a caller needs one, by the last pattern that says any; none: any caller."""
+    said = [settings.roles for _, settings in _matching(api, operation) if settings.roles is not None]
+    return tuple(said[-1]) if said else None
 
 
 def _matching(api: Api, operation: Operation) -> Iterator[tuple[str, OperationSettings]]:

@@ -4,11 +4,10 @@ file.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from toolway.config.secret import redact, reveal
+from toolway.config.secret import redact, reveal, revealed_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -46,7 +45,7 @@ class Compiled:
 
     def text(self) -> str:
         """The snapshot as the JSON text that `Engine` takes."""
-        return json.dumps(self.snapshot, separators=(",", ":"), ensure_ascii=False)
+        return revealed_text(self.document)
 
     def problems_of(self, refused: Iterable[tuple[str, str]]) -> list[Problem]:
         """What the engine said, as (snapshot pointer, message), told at the places in the source."""

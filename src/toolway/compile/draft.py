@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolway.config import Configuration
     from toolway.problem import Problem
 
-Section = Literal["ssls", "upstreams", "routes", "consumers", "global_rules", "apps"]
+Section = Literal["ssls", "upstreams", "routes", "consumers", "global_rules", "apps", "apis"]
 
 
 @dataclass(slots=True)
@@ -31,6 +31,7 @@ class Draft:
     consumers: list[dict[str, Any]] = field(default_factory=list)
     global_rules: list[dict[str, Any]] = field(default_factory=list)
     apps: list[dict[str, Any]] = field(default_factory=list)
+    apis: list[dict[str, Any]] = field(default_factory=list)
     places: dict[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)

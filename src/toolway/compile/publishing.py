@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from toolway.apps import actions, logo, manifest, tools
+from toolway.apps.names import tool_names
+from toolway.apps.variants import asks_for_roles, variants
+from toolway.compile import protected
+from toolway.compile.precedence import merged
 from toolway.compile.views import hosts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from toolway.apps.model import AppView
     from toolway.compile.draft import Draft
@@ -57,15 +61,27 @@ def add_app(draft: Draft, app: App, view: AppView, image: bytes | None) -> None:
     for suffix, prefix, hosts in _copies(draft, app):
         copy = replace(view, path_prefix=prefix)
         files = {"/.well-known/ai-plugin.json": _json(manifest.manifest(copy)), **shared}
-        for path, response in files.items():
+        for path, target in files.items():
             name = path.rpartition("/")[2]
-            target = {"static": response}
-            draft.add("routes", _route(app, name + suffix, prefix + path, hosts, target), app.pointer)
-        draft.add(
-            "routes",
-            _route(app, "mcp" + suffix, f"{prefix}/mcp", hosts, {"mcp": {"app": app.id}}),
-            app.pointer,
-        )
+            draft.add("routes", _route(app, name + suffix, [prefix + path], hosts, target), app.pointer)
+        _add_endpoint(draft, app, view, (suffix, prefix, hosts))
+
+
+def _add_endpoint(draft: Draft, app: App, view: AppView, copy: tuple[str, str, list[str]]) -> None:
+    """Adds the route of the MCP endpoint, and where it asks for tokens that of its metadata."""
+    suffix, prefix, hosts = copy
+    uri = f"{prefix}/mcp"
+    found = merged([(app.plugins, f"{app.pointer}/plugins")])
+    plugins = found.plugins
+    metadata = protected.metadata(plugins, view.base_url + uri)
+    if metadata is not None:
+        place = protected.WELL_KNOWN + uri
+        plugins = protected.leading_to(view.base_url + place, plugins)
+        uris = [place] if prefix else [protected.WELL_KNOWN, place]
+        route = _route(app, "oauth-protected-resource" + suffix, uris, hosts, _json(metadata))
+        draft.add("routes", route, app.pointer)
+    route = _route(app, "mcp" + suffix, [uri], hosts, {"mcp": {"app": app.id}})
+    draft.add("routes", {**route, "plugins": plugins}, app.pointer, found.origins)
 
 
 def _copies(draft: Draft, app: App) -> Iterator[tuple[str, str, list[str]]]:
@@ -78,15 +94,34 @@ def _copies(draft: Draft, app: App) -> Iterator[tuple[str, str, list[str]]]:
 
 
 def _shared_files(view: AppView, image: bytes) -> dict[str, dict[str, Any]]:
-    """The files that are the same in every copy."""
-    document = actions.actions_document(view)
+    """The files that are the same in every copy: targets by path."""
     return {
-        "/openapi.yaml": _response("application/yaml", body=actions.dump_yaml(document)),
-        "/openapi.json": _response("application/json", body=actions.dump_json(document)),
+        "/openapi.yaml": _document(view, "application/yaml", actions.dump_yaml),
+        "/openapi.json": _document(view, "application/json", actions.dump_json),
         "/logo.png": _response(
             image_type(image) or "application/octet-stream", body_base64=base64.b64encode(image).decode()
         ),
     }
+
+
+def _document(view: AppView, media_type: str, dump: Callable[[dict[str, Any]], str]) -> dict[str, Any]:
+    """The document for GPT Actions: one for all callers, or for each what it may call."""
+    if not asks_for_roles(view):
+        return _response(media_type, body=dump(actions.actions_document(view)))
+    guarded = {
+        name: selected
+        for selected, name in zip(view.operations, tool_names(view), strict=True)
+        if selected.roles
+    }
+    headers = {"content-type": media_type, "cache-control": "private"}
+    credentials = [header.lower() for selected in guarded.values() for header in selected.credential_headers]
+    if credentials:
+        headers["vary"] = ", ".join(dict.fromkeys(credentials))
+    shown = [
+        {"tools": sorted(names & guarded.keys()), "body": dump(actions.actions_document(view, names))}
+        for names in variants(view)
+    ]
+    return {"document": {"app": view.id, "headers": headers, "variants": shown}}
 
 
 def _json(document: dict[str, Any]) -> dict[str, Any]:
@@ -94,15 +129,16 @@ def _json(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _response(media_type: str, *, body: str | None = None, body_base64: str | None = None) -> dict[str, Any]:
-    return {"status": 200, "headers": {"content-type": media_type}, "body": body, "body_base64": body_base64}
+    headers = {"content-type": media_type}
+    return {"static": {"status": 200, "headers": headers, "body": body, "body_base64": body_base64}}
 
 
-def _route(app: App, name: str, uri: str, hosts: list[str], target: dict[str, Any]) -> dict[str, Any]:
-    is_file = "static" in target
+def _route(app: App, name: str, uris: list[str], hosts: list[str], target: dict[str, Any]) -> dict[str, Any]:
+    is_file = "mcp" not in target
     return {
         "id": f"app:{app.id}:{name}",
         "name": None,
-        "uris": [uri],
+        "uris": uris,
         "hosts": hosts,
         # The MCP endpoint itself answers methods that it does not know.
         "methods": ["GET", "HEAD", "OPTIONS"] if is_file else [],

@@ -7,28 +7,22 @@ selected operations, fitted to what clients take.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from toolway.apps import actions_check, curate, functions, manifest
+from toolway.apps import actions_check, curate, functions, manifest, variants
 from toolway.apps.model import AppView, SelectedOperation
-from toolway.compile.apis import path_of, plugins_of, tool_of
+from toolway.compile.apis import path_of, plugins_of, roles_of, tool_of
+from toolway.compile.callers import credential_headers
 from toolway.config.models.base import split_address
+from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from toolway.compile.draft import Draft
     from toolway.config.models import Api, App
-    from toolway.openapi.model import Document
-
-_CREDENTIAL_HEADERS = {
-    "key-auth": "apikey",
-    "jwt-auth": "Authorization",
-    "basic-auth": "Authorization",
-    "hmac-auth": "Authorization",
-}
-"""The plugins that take a credential in a header, each with the one where its settings name none."""
+    from toolway.openapi.model import Document, Operation
 
 
 def hosts_of(app: App) -> list[str]:
@@ -80,12 +74,14 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
     apis = {api.id: api for api in draft.configuration.apis if api.id in documents}
     available = {name: [operation.id for operation in documents[name].operations] for name in apis}
     for unmatched in curate.unmatched(app.operations, available):
-        message = f'"{unmatched.pattern}" matches no operation of any api'
-        quoted = [f'"{name}"' for name in unmatched.near]
-        hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
-        draft.problem(
-            "unmatched-selection", message, f"{app.pointer}/operations/{unmatched.index}", hint=hint
+        _tell_unmatched(
+            draft, unmatched, f"{app.pointer}/operations/{unmatched.index}", "operation of any api"
         )
+    selected = curate.select(app.operations, available)
+    shown = {api: [operation for name, operation in selected if name == api] for api in available}
+    for unmatched in curate.unmatched(list(app.roles), shown):
+        at = f"{app.pointer}/roles{pointer_to(unmatched.pattern)}"
+        _tell_unmatched(draft, unmatched, at, "operation that the app selects", at_key=True)
     by_id = {(name, operation.id): operation for name in apis for operation in documents[name].operations}
     return tuple(
         SelectedOperation(
@@ -95,27 +91,36 @@ def _selected(draft: Draft, app: App, documents: Mapping[str, Document]) -> tupl
             route_id=f"{name}:{identifier}",
             path=path_of(apis[name], by_id[name, identifier]),
             tool=tool_of(apis[name], by_id[name, identifier]),
+            roles=_rules(app, apis[name], by_id[name, identifier]),
             credential_headers=_credential_headers(apis[name], documents[name], identifier),
         )
-        for name, identifier in curate.select(app.operations, available)
+        for name, identifier in selected
     )
+
+
+def _tell_unmatched(
+    draft: Draft, unmatched: curate.Unmatched, at: str, what: str, *, at_key: bool = False
+) -> None:
+    message = f'"{unmatched.pattern}" matches no {what}'
+    quoted = [f'"{name}"' for name in unmatched.near]
+    hint = f"did you mean {' or '.join(quoted)}?" if quoted else 'write "api:operation", each side a glob'
+    draft.problem("unmatched-selection", message, at, hint=hint, at_key=at_key)
+
+
+def _rules(app: App, api: Api, operation: Operation) -> tuple[tuple[str, ...], ...]:
+    """The rules that hold for an operation as a tool: the api's, and the app's own by its last pattern."""
+    own = [
+        tuple(roles)
+        for pattern, roles in app.roles.items()
+        if curate.select([pattern], {api.id: [operation.id]})
+    ]
+    rules = (roles_of(api, operation), own[-1] if own else None)
+    return tuple(dict.fromkeys(rule for rule in rules if rule is not None))
 
 
 def _credential_headers(api: Api, document: Document, identifier: str) -> tuple[str, ...]:
     operation = next(operation for operation in document.operations if operation.id == identifier)
-    plugins = plugins_of(api, operation).plugins
-    several = plugins.get("multi-auth", {}).get("auth_plugins")
-    choices = [entry for entry in several if isinstance(entry, dict)] if isinstance(several, list) else []
-    return tuple(dict.fromkeys(_headers_of([plugins, *choices])))
-
-
-def _headers_of(choices: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for plugins in choices:
-        for name, usual in _CREDENTIAL_HEADERS.items():
-            settings = plugins.get(name)
-            if isinstance(settings, dict):
-                header = settings.get("header", usual)
-                yield header if isinstance(header, str) else usual
+    return credential_headers(plugins_of(api, operation).plugins)
 
 
 def _report(draft: Draft, app: App, view: AppView) -> None:
@@ -123,7 +128,12 @@ def _report(draft: Draft, app: App, view: AppView) -> None:
         message = f'the app "{app.id}" selects no operation'
         draft.warn("app-without-operations", message, f"{app.pointer}/operations")
     source = draft.configuration.source
-    sources = (manifest.problems, actions_check.actions_problems, functions.function_problems)
+    sources = (
+        manifest.problems,
+        actions_check.actions_problems,
+        functions.function_problems,
+        variants.variant_problems,
+    )
     for problem in (problem for problems in sources for problem in problems(view)):
         pointer = app.pointer + problem.pointer
         place = source.place(pointer)

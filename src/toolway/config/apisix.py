@@ -17,6 +17,7 @@ SECTIONS = frozenset(
 
 PLUGINS = frozenset(
     {
+        "acl",
         "ai",
         "ai-aws-content-moderation",
         "ai-prompt-decorator",

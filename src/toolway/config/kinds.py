@@ -8,10 +8,9 @@ Admin API shows it; checking it is the work of `parse`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from toolway.config.models import (
     CREDENTIALS,
@@ -31,6 +30,10 @@ from toolway.config.models import (
     Ssl,
     Upstream,
 )
+from toolway.config.source import pointer_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 Reference = tuple[str, str]
 """Kind and id of a resource."""
@@ -74,13 +77,19 @@ class Kind:
     """What an id matches as a whole."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     """What Apache APISIX fills in and answers with where the user says nothing."""
-    own_references: Callable[[str, Mapping[str, Any]], Iterator[Reference]] = lambda _id, _value: iter(())
+    own_references: Callable[[str, Mapping[str, Any]], Iterator[Reference]] | None = None
 
     def references(self, identifier: str, value: Mapping[str, Any]) -> list[Reference]:
         """The resources that this one, which need not have been checked, names; each once."""
-        found = dict.fromkeys(_named(value))
-        found |= dict.fromkeys(self.own_references(identifier, value))
+        found: dict[Reference, None] = {}
+        _add_named(value, found)
+        if self.own_references is not None:
+            found |= dict.fromkeys(self.own_references(identifier, value))
         return list(found)
+
+    def place(self, value: Mapping[str, Any], reference: Reference) -> str:
+        """JSON pointer to where a value makes the reference; empty where its id does."""
+        return next((pointer for pointer, text in _texts(value, "") if _makes(pointer, text, reference)), "")
 
     def completed(self, value: Mapping[str, Any]) -> dict[str, Any]:
         """A copy as it is stored: with the defaults, and with digests and hashes instead of
@@ -120,30 +129,52 @@ def _selected(_identifier: str, value: Mapping[str, Any]) -> Iterator[Reference]
                 yield "apis", api
 
 
-def _named(value: Mapping[str, Any]) -> Iterator[Reference]:
+def _add_named(value: Mapping[str, Any], found: dict[Reference, None]) -> None:
     for name, kind in _FIELDS.items():
-        identifier = value.get(name)
-        if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
-            yield kind, str(identifier)
-    for holder in (value, value.get("upstream")):
-        tls = holder.get("tls") if isinstance(holder, dict) else None
-        identifier = tls.get("client_cert_id") if isinstance(tls, dict) else None
-        if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
-            yield "ssls", str(identifier)
-    yield from _secrets(value)
+        if name in value:
+            _add(kind, value[name], found)
+    upstream = value.get("upstream")
+    for tls in (value.get("tls"), upstream.get("tls") if isinstance(upstream, dict) else None):
+        if isinstance(tls, dict):
+            _add("ssls", tls.get("client_cert_id"), found)
+    _add_secrets(value.values(), found)
 
 
-def _secrets(value: Any) -> Iterator[Reference]:
-    if isinstance(value, str):
-        found = _SECRET.match(value)
-        if found:
-            yield "secrets", f"{found['manager']}/{found['id']}"
+def _add(kind: str, identifier: Any, found: dict[Reference, None]) -> None:
+    if isinstance(identifier, (str, int)) and not isinstance(identifier, bool):
+        found[kind, str(identifier)] = None
+
+
+def _add_secrets(items: Iterable[Any], found: dict[Reference, None]) -> None:
+    for item in items:
+        if isinstance(item, str):
+            secret = _SECRET.match(item) if item.startswith("$") else None
+            if secret:
+                found["secrets", f"{secret['manager']}/{secret['id']}"] = None
+        elif isinstance(item, (dict, list)):
+            _add_secrets(item.values() if isinstance(item, dict) else item, found)
+
+
+def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Pointers and texts of all that may be an id or have one."""
+    if isinstance(value, (str, int)) and not isinstance(value, bool):
+        yield pointer, str(value)
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _secrets(item)
+        for name, item in value.items():
+            yield from _texts(item, pointer + pointer_to(name))
     elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(item)
+        for index, item in enumerate(value):
+            yield from _texts(item, f"{pointer}/{index}")
+
+
+def _makes(pointer: str, text: str, reference: Reference) -> bool:
+    kind, identifier = reference
+    if kind == "secrets":
+        return next(_secrets(text), None) == reference
+    if kind == "apis":
+        return pointer.startswith("/operations/") and text.startswith(f"{identifier}:")
+    name = pointer.rpartition("/")[2]
+    return text == identifier and (_FIELDS.get(name) == kind or (kind, name) == ("ssls", "client_cert_id"))
 
 
 def _as_stored(plugins: Any) -> Any:

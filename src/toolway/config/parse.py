@@ -19,6 +19,7 @@ from toolway.config.kinds import KINDS
 from toolway.config.models import (
     CREDENTIALS,
     Api,
+    App,
     Consumer,
     ConsumerGroup,
     GatewaySettings,
@@ -51,6 +52,8 @@ _SECTIONS: Mapping[str, type[Resource]] = {
     kind.section: kind.entry for kind in KINDS.values() if kind.section
 }
 _PEM = ("cert", "key", "client_ca")
+_MAY_HIDE = frozenset({"plugins", "tls", "operations", "credentials", "upstream"})
+"""Fields of resources below which references to secrets are resolved."""
 M = TypeVar("M", bound=Model)
 R = TypeVar("R", bound=Resource)
 
@@ -81,9 +84,13 @@ def _in_order(problems: list[Problem]) -> list[Problem]:
     return sorted(unique, key=lambda problem: (problem.line or 0, problem.column or 0))
 
 
-def _may_hide(value: Any) -> bool:
+def _hides(value: Any) -> bool:
     """Whether references to secrets may be in a value; most have none, and there may be very many."""
-    return value.startswith("$") if isinstance(value, str) else isinstance(value, (dict, list))
+    if isinstance(value, str):
+        return value.startswith("$")
+    if isinstance(value, dict):
+        return any(map(_hides, value.values()))
+    return isinstance(value, list) and any(map(_hides, value))
 
 
 def _of_file(value: Any) -> Any:
@@ -195,9 +202,11 @@ class _Parser:
 
     def _resolved(self, data: dict[str, Any], pointer: str) -> dict[str, Any]:
         """A copy with the references to secrets in settings of plugins and of TLS resolved."""
-        copy: dict[str, Any] = {}
+        copy = dict(data)
         for name, value in data.items():
-            below = pointer + pointer_to(name)
+            if name not in _MAY_HIDE:
+                continue
+            below = f"{pointer}/{name}"
             if name == "plugins":
                 copy[name] = self._schemas.veiled(self._unveiled(value, below))
             elif name == "tls":
@@ -214,8 +223,6 @@ class _Parser:
                     self._resolved(item, f"{below}/{index}") if isinstance(item, dict) else item
                     for index, item in enumerate(value)
                 ]
-            else:
-                copy[name] = value
         return copy
 
     def _settings(self, data: Any) -> GatewaySettings | None:
@@ -242,15 +249,13 @@ class _Parser:
         return self._unveiled(read, pointer)
 
     def _unveiled(self, value: Any, pointer: str) -> Any:
+        """The value with its references to secrets resolved; itself where it has none."""
+        if not _hides(value):
+            return value
         if isinstance(value, dict):
-            return {
-                key: self._unveiled(item, pointer + pointer_to(key)) if _may_hide(item) else item
-                for key, item in value.items()
-            }
+            return {key: self._unveiled(item, pointer + pointer_to(key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self._unveiled(item, f"{pointer}/{index}") for index, item in enumerate(value)]
-        if not isinstance(value, str):
-            return value
         try:
             return self._secrets.resolve(value) or value
         except SecretMissingError as error:
@@ -267,7 +272,7 @@ class _Parser:
             return
         if isinstance(resource, PluginMetadata):
             self._note_all(self._plugins.check_metadata(resource.id, resource.model_extra or {}, pointer))
-        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api)):
+        if isinstance(resource, (Route, Service, PluginConfig, ConsumerGroup, GlobalRule, Api, App)):
             self._note_all(self._plugins.check(resource.plugins, f"{pointer}/plugins"))
         if isinstance(resource, Api):
             for pattern, settings in resource.operations.items():

@@ -7,6 +7,7 @@ the plugins' schemas alike. References such as `$env://NAME` are no secrets, the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any
 
 from toolway.config.kinds import KINDS
@@ -24,19 +25,31 @@ class SecretPlaces:
     """Finds secrets by the schemas of kinds and of plugins (name -> {"schema"}, as the engine tells them)."""
 
     def __init__(self, plugin_schemas: Mapping[str, Mapping[str, Any]]) -> None:
-        plugins = {name: secret_tree(about["schema"]) for name, about in plugin_schemas.items()}
-        credentials = {name: secret_tree(model.model_json_schema()) for name, model in CREDENTIALS.items()}
-        proving = {**plugins, **{name: tree for name, tree in credentials.items() if tree}}
-        self._trees = {
-            name: secret_tree(
-                kind.model.model_json_schema(), proving if name in ("consumers", "credentials") else plugins
-            )
-            for name, kind in KINDS.items()
-        }
+        self._plugin_schemas = plugin_schemas
+        self._trees: dict[str, Tree] = {}
 
     def __call__(self, kind: str, value: Mapping[str, Any]) -> list[str]:
         """The JSON pointers of the secret texts in `value`, which need not have been checked."""
-        return list(_found(self._trees.get(kind, {}), value, ""))
+        tree = self._trees.get(kind)
+        if tree is None:
+            tree = self._trees[kind] = self._tree(kind)
+        return list(_found(tree, value, ""))
+
+    def _tree(self, kind: str) -> Tree:
+        """What is secret in a kind, made when it is first asked for, since most have no resources."""
+        if kind not in KINDS:
+            return {}
+        proving = self._credentials if kind in ("consumers", "credentials") else {}
+        return secret_tree(KINDS[kind].model.model_json_schema(), {**self._plugins, **proving})
+
+    @cached_property
+    def _plugins(self) -> Tree:
+        return {name: secret_tree(about["schema"]) for name, about in self._plugin_schemas.items()}
+
+    @cached_property
+    def _credentials(self) -> Tree:
+        trees = ((name, secret_tree(model.model_json_schema())) for name, model in CREDENTIALS.items())
+        return {name: tree for name, tree in trees if tree}
 
 
 def veiled(tree: Any, value: Any) -> Any:

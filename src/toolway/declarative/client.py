@@ -79,6 +79,30 @@ class AdminClient:
                 return found
             page += 1
 
+    def entries(self, path: str) -> list[dict[str, Any]]:
+        """A list with what stands beside the values: `key_hint` and `last_used_at` of credentials."""
+        found: list[dict[str, Any]] = self._call("GET", path)["list"]
+        return found
+
+    def one(self, path: str) -> dict[str, Any]:
+        """The value of a resource."""
+        found: dict[str, Any] = self._call("GET", path)["value"]
+        return found
+
+    def make(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Makes a resource that must not be there yet, and gives its value."""
+        found: dict[str, Any] = self._call("PUT", path, json=value, headers={"If-None-Match": "*"})["value"]
+        return found
+
+    def merge(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """Merges fields into a resource, and gives its value."""
+        found: dict[str, Any] = self._call("PATCH", path, json=fields)["value"]
+        return found
+
+    def delete(self, path: str) -> None:
+        """Deletes a resource."""
+        self._call("DELETE", path)
+
     def plan(self, resources: dict[str, Any], owner: str) -> dict[str, Any]:
         """What applying would change."""
         return self._call("POST", "/plan", json={"resources": resources, "owner": owner})
@@ -97,7 +121,7 @@ class AdminClient:
             raise AdminError(f"the Admin API at {self._url} does not answer as one: {said}") from error
         if response.is_success and isinstance(body, dict):
             return body
-        message = body.get("error_msg") if isinstance(body, dict) else None
+        message = (body.get("error_msg") or body.get("message")) if isinstance(body, dict) else None
         problems = body.get("problems") if isinstance(body, dict) else None
         if problems:
             raise ConfigurationError(

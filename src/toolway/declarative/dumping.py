@@ -12,7 +12,7 @@ import yaml
 from toolway.config.kinds import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from toolway.declarative.client import AdminClient
 
@@ -24,20 +24,31 @@ def dumped(
     client: AdminClient, progress: Callable[[str, int, int], None] | None = None
 ) -> dict[str, list[dict[str, Any]]]:
     """All sections that are not empty, in the order of the kinds."""
+
+    def values(kind: str) -> list[dict[str, Any]]:
+        def told(done: int, total: int) -> None:
+            if progress is not None:
+                progress(kind, done, total)
+
+        return client.all(f"/{kind}", told)
+
+    return sections_of(values, lambda username: client.all(f"/consumers/{username}/credentials"))
+
+
+def sections_of(
+    values: Callable[[str], Iterable[dict[str, Any]]],
+    credentials: Callable[[str], Iterable[dict[str, Any]]],
+) -> dict[str, list[dict[str, Any]]]:
+    """The sections of a file with the `values` of each kind, and the `credentials` of each consumer in it."""
     found: dict[str, list[dict[str, Any]]] = {}
     for kind in KINDS.values():
         if kind.section is None:
             continue
-
-        def told(done: int, total: int, name: str = kind.name) -> None:
-            if progress is not None:
-                progress(name, done, total)
-
-        values = [_cleaned(value, kind.id_field) for value in client.all(f"/{kind.name}", told)]
+        cleaned = [_cleaned(value, kind.id_field) for value in values(kind.name)]
         if kind.name == "consumers":
-            values = [_with_credentials(client, value) for value in values]
-        if values:
-            found[kind.section] = values
+            cleaned = [_with(value, credentials(value["username"])) for value in cleaned]
+        if cleaned:
+            found[kind.section] = cleaned
     return found
 
 
@@ -76,7 +87,6 @@ def _cleaned(value: dict[str, Any], id_field: str) -> dict[str, Any]:
     return {id_field: kept.pop(id_field), **kept} if id_field in kept else kept
 
 
-def _with_credentials(client: AdminClient, consumer: dict[str, Any]) -> dict[str, Any]:
-    path = f"/consumers/{consumer['username']}/credentials"
-    credentials = [_cleaned(value, "id") for value in client.all(path)]
-    return {**consumer, "credentials": credentials} if credentials else consumer
+def _with(consumer: dict[str, Any], credentials: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    inside = [_cleaned(value, "id") for value in credentials]
+    return {**consumer, "credentials": inside} if inside else consumer

@@ -30,6 +30,8 @@ class Stage:
     """Where the published documents say that it is: the origin, or a tunnel's public address."""
     key: str
     """A key that may place orders."""
+    visitor_key: str
+    """One that may only look at them."""
 
 
 def expect(condition: bool, claim: str) -> None:

@@ -7,7 +7,6 @@ end of the play with `once`, else at Ctrl-C or SIGTERM.
 from __future__ import annotations
 
 import logging
-import secrets
 import signal
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from toolway.config.made_key import made_key
 from toolway.demo import conference, shop
 from toolway.demo.gateway_process import GatewayStartError, free_port, gateway_process
 from toolway.demo.play import KEY_HEADER, Stage
@@ -61,7 +61,7 @@ def _run(screen: Screen, stack: ExitStack, *, once: bool, port: int | None, base
     chosen = _gateway_port(screen, port)
     metrics_port = free_port(METRICS_PORT, taken=frozenset({chosen}))
     origin = f"http://127.0.0.1:{chosen}"
-    stage = Stage(origin, (base_url or origin).rstrip("/"), secrets.token_urlsafe(24))
+    stage = Stage(origin, (base_url or origin).rstrip("/"), made_key(), made_key())
     environment = {
         "DEMO_PORT": str(chosen),
         "DEMO_METRICS_PORT": str(metrics_port),
@@ -69,6 +69,7 @@ def _run(screen: Screen, stack: ExitStack, *, once: bool, port: int | None, base
         "DEMO_SHOP_PORT": str(shop_port),
         "DEMO_BASE_URL": stage.base_url,
         "DEMO_API_KEY": stage.key,
+        "DEMO_VISITOR_KEY": stage.visitor_key,
     }
     screen.say(f"Conference API  http://127.0.0.1:{conference_port}  (ordinary, knows nothing of AI)")
     screen.say(f"Shop API        http://127.0.0.1:{shop_port}  (takes orders from anyone who reaches it)")
@@ -103,6 +104,8 @@ def _gateway_port(screen: Screen, wanted: int | None) -> int:
 
 def _guide(screen: Screen, stage: Stage, metrics_port: int, access_log: Path) -> None:
     url = stage.base_url
+    # With the key it shows what a buyer may call.
+    document = f"{url}/openapi.yaml?{KEY_HEADER}={stage.key}"
     lines = (
         "",
         "The gateway stays up. Open in a browser:",
@@ -111,13 +114,14 @@ def _guide(screen: Screen, stage: Stage, metrics_port: int, access_log: Path) ->
         f"  {stage.origin}/speaker/1/sessions           a call through the gateway",
         f"  http://127.0.0.1:{metrics_port}/apisix/prometheus/metrics   what went through it",
         "",
-        "Try the guarded order, without and with the key of this run:",
+        "Try the guarded order, without and with the keys of this run:",
         f"  curl -i {stage.origin}/shop/orders -H 'content-type: application/json' \\",
         '    -d \'{"name": "Me", "items": [{"product_id": "rubber-duck"}]}\'',
-        f"  the same with  -H '{KEY_HEADER}: {stage.key}'",
+        f"  the same with  -H '{KEY_HEADER}: {stage.key}', which may place orders",
+        f"  or with        -H '{KEY_HEADER}: {stage.visitor_key}', which may not",
         "",
         "Paste into ChatGPT:",
-        f"  GPT Actions     Create a GPT, Configure, Actions, Import from URL:  {url}/openapi.yaml",
+        f"  GPT Actions     Create a GPT, Configure, Actions, Import from URL:  {document}",
         f"                  Authentication: API key, custom header {KEY_HEADER}, the key above",
         f"  MCP connector   Settings, Connectors, Create, MCP server URL:  {url}/mcp",
     )

@@ -49,15 +49,22 @@ class McpPlay:
             expect(client.protocol_version == self._version, f"the server agrees on {self._version}")
             expect(bool(client.instructions), "the server says what it is for")
             self._screen.passed("connected")
-            await self._list(client)
+            await self._list(client, is_buyer=False)
             await self._ask(client)
             self._screen.step("Order two mugs, without showing a key.")
             refusal = await self._call(client, "PlaceOrder", ORDER, error=True)
             expect("Missing API key in request" in refusal, "the model is told that the key is missing")
             self._screen.passed("refused as a result with isError that the model can read")
             await self._exhaust(client)
+        async with self._connected({KEY_HEADER: self._stage.visitor_key}) as client:
+            self._screen.step("Order them over a connection that has the key of a visitor.")
+            self._screen.request(f"{KEY_HEADER}: {'*' * 8}")
+            refusal = await self._call(client, "PlaceOrder", ORDER, error=True)
+            expect("it needs the role buyer" in refusal, "the model is told which role it takes")
+            self._screen.passed("refused: a visitor may look at orders and place none")
         async with self._connected({KEY_HEADER: self._stage.key}) as client:
-            self._screen.step("Order them over a connection that has the key.")
+            await self._list(client, is_buyer=True)
+            self._screen.step("Order them over a connection that has the key of a buyer.")
             self._screen.request(f"{KEY_HEADER}: {'*' * 8}")
             placed = json.loads(await self._call(client, "PlaceOrder", ORDER))
             expect(placed.get("total_cents") == 2400, "two mugs cost 24.00 EUR")
@@ -70,15 +77,17 @@ class McpPlay:
             async with Client(transport, mode=ERAS[self._version], read_timeout_seconds=30) as client:
                 yield client
 
-    async def _list(self, client: Client) -> None:
-        self._screen.step("Which tools are there?")
+    async def _list(self, client: Client, *, is_buyer: bool) -> None:
+        who = "a buyer" if is_buyer else "somebody without a key"
+        self._screen.step(f"Which tools are there for {who}?")
         self._screen.request("POST /mcp  tools/list")
         tools = (await client.list_tools()).tools
         names = [tool.name for tool in tools]
         self._screen.answer(f"{len(tools)} tools", textwrap.fill(", ".join(names), WIDTH))
-        wanted = {"FindSpeakers", "GetSpeakerSessions", "GetSpeakerTopics", "FindSessions", "PlaceOrder"}
+        wanted = {"FindSpeakers", "GetSpeakerSessions", "GetSpeakerTopics", "FindSessions"}
         expect(wanted <= set(names), f"{', '.join(sorted(wanted - set(names)))} is a tool")
         expect("GetProduct" not in names, "there is no tool that the app does not select")
+        expect(("PlaceOrder" in names) is is_buyer, "PlaceOrder is a tool for buyers, and for nobody else")
         for tool in tools:
             hints = tool.annotations
             expect(bool(tool.title and tool.description and hints), f"{tool.name} has title, text and hints")
@@ -86,7 +95,8 @@ class McpPlay:
             expect(
                 hints.read_only_hint is (tool.name != "PlaceOrder"), f"{tool.name} says whether it only reads"
             )
-        self._screen.passed("each with a title, a description and hints; only PlaceOrder changes something")
+        changing = "only PlaceOrder changes something" if is_buyer else "none of them changes anything"
+        self._screen.passed(f"each with a title, a description and hints; {changing}")
 
     async def _ask(self, client: Client) -> None:
         self._screen.step(f"Who is {SPEAKER}, which sessions are theirs, and what about?")

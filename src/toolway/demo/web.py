@@ -55,6 +55,7 @@ class WebPlay:
             document.servers == [self._stage.base_url], f"its one server is the gateway, {document.servers}"
         )
         expect("GetProduct" not in document.operations(), "it does not show what the app does not select")
+        expect("PlaceOrder" not in document.operations(), "it does not show what only buyers may call")
         self._screen.passed(f"{len(listed)} operations, and nothing that the app does not select")
         return document
 
@@ -81,30 +82,49 @@ class WebPlay:
         self._screen.passed(", ".join(topics))
 
     def order(self, document: PublishedDocument) -> None:
-        """An order: refused without a key and with a wrong one, taken with the right one."""
-        header = document.credential_header("PlaceOrder")
-        expect(header is not None, "the document says in which header PlaceOrder wants its key")
-        assert header is not None
-        expect(header == KEY_HEADER, f"that header is {KEY_HEADER}, not {header}")
+        """An order: shown to a buyer alone, and placed by nobody else."""
         expect(document.credential_header("FindSpeakers") is None, "the document leaves the questions open")
+        visitor = {KEY_HEADER: self._stage.visitor_key}
+        buyer = {KEY_HEADER: self._stage.key}
+        self._screen.step("What can a visitor do, and what a buyer? Each shows a key.")
+        seen = self._document(visitor).operations()
+        expect("GetOrder" in seen and "PlaceOrder" not in seen, "a visitor is not shown PlaceOrder")
+        document = self._document(buyer)
+        expect("PlaceOrder" in document.operations(), "a buyer is shown PlaceOrder")
+        header = document.credential_header("PlaceOrder")
+        expect(header == KEY_HEADER, f"the document says that its key goes into {KEY_HEADER}, not {header}")
+        self._screen.passed("only the buyer is shown PlaceOrder")
 
         self._screen.step("Order two mugs, without showing a key.")
         refusal = self._call(document, "PlaceOrder", ORDER, status=401)
         self._refused(refusal, "Missing API key in request")
         self._screen.step("Try it with a key that somebody made up.")
-        refusal = self._call(document, "PlaceOrder", ORDER, status=401, headers={header: "a-made-up-key"})
+        refusal = self._call(document, "PlaceOrder", ORDER, status=401, headers={KEY_HEADER: "a-made-up-key"})
         self._refused(refusal, "Invalid API key in request")
+        self._screen.step("Try it with the visitor's key.")
+        refusal = self._call(document, "PlaceOrder", ORDER, status=403, headers=visitor)
+        told = str(refusal.get("error_msg"))
+        expect("the role buyer" in told, f"the visitor is told which role it takes, {told!r}")
+        self._screen.passed(f"refused by the gateway: {told}")
 
         self._screen.step("Order them with the key that the user gave to ChatGPT.")
-        key = {header: self._stage.key}
-        placed = self._call(document, "PlaceOrder", ORDER, status=201, headers=key)
+        placed = self._call(document, "PlaceOrder", ORDER, status=201, headers=buyer)
         expect(placed.get("total_cents") == 2400, "two mugs cost 24.00 EUR")
         self._screen.passed(f"{placed['id']} is placed")
 
-        self._screen.step("Read the order back.")
-        read = self._call(document, "GetOrder", {"id": placed["id"]}, headers=key)
+        self._screen.step("Read the order back, as the visitor, who may look.")
+        read = self._call(document, "GetOrder", {"id": placed["id"]}, headers=visitor)
         expect(read == placed, "it is the order that was placed")
         self._screen.passed("the order is as it was placed")
+
+    def _document(self, headers: dict[str, str]) -> PublishedDocument:
+        """The document as a caller with these headers is shown it."""
+        self._screen.request("GET /openapi.yaml", *(f"{name}: {'*' * 8}" for name in headers))
+        response = self._client.get("/openapi.yaml", headers=headers)
+        expect(response.status_code == 200, f"the answer is 200, not {response.status_code}")
+        document = PublishedDocument(yaml.safe_load(response.text))
+        self._screen.answer(_status(response), f"{len(document.operations())} operations")
+        return document
 
     def exhaust(self, document: PublishedDocument) -> None:
         """Searches until the limit refuses. Raises Deviation."""

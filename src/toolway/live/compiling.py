@@ -13,7 +13,6 @@ from toolway.apps.curate import may_select
 from toolway.compile import compile as compile_configuration
 from toolway.config import parse
 from toolway.config.kinds import KINDS
-from toolway.config.secret import reveal
 from toolway.live.assembly import Assembly
 from toolway.problem import ConfigurationError, Problem
 
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from toolway.secret_managers import ManagedSecrets
     from toolway.store import Key
 
-SECTIONS = ("upstreams", "consumers", "apps", "routes", "global_rules", "ssls")
+SECTIONS = ("upstreams", "consumers", "apps", "apis", "routes", "global_rules", "ssls")
 _GATEWAY = "/gateway/tls"
 
 
@@ -58,7 +57,7 @@ class Part:
     gateway: Mapping[str, Any]
     """The snapshot's `gateway`, which is the same for every part."""
     entries: Mapping[str, list[dict[str, Any]]] = field(repr=False)
-    """By section; secrets are in the clear."""
+    """By section, with secrets as `Secret` values."""
     places: Mapping[str, str] = field(repr=False)
     """Pointers into `entries` -> `/KIND/ID` and the pointer into the value."""
     views: tuple[AppView, ...] = ()
@@ -102,7 +101,7 @@ class Compiler:
             compiled = self._compiled(assembly, state, wanted, only)
         except ConfigurationError as error:
             raise ConfigurationError([assembly.told(problem) for problem in error.problems]) from error
-        document = reveal(compiled.document)
+        document = compiled.document
         return Part(
             document["gateway"],
             {section: document.get(section, []) for section in SECTIONS},

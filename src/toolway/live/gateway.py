@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 from toolway import _engine
 from toolway.config import PluginSchemas
+from toolway.config.anonymous import warnings_of
 from toolway.config.kinds import KINDS
 from toolway.config.models import GatewayTls
+from toolway.config.source import pointer_to
 from toolway.live.affected import affected
 from toolway.live.compiling import Compiler, Setting
 from toolway.live.conflict import Conflict
@@ -29,7 +31,7 @@ from toolway.secret_managers import ManagedSecrets
 from toolway.store import Change, StaleBase, StoreError, StoreUnavailable, UnknownRevision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from toolway.apps.model import AppView
@@ -137,6 +139,7 @@ class LiveGateway(Running):
                 except StaleBase:
                     continue
                 self._commit(tried, main_app, revision, made)
+                self._warn(made)
                 return revision
         raise Conflict(())
 
@@ -222,11 +225,11 @@ class LiveGateway(Running):
     def _tried(
         self,
         state: State,
-        changed: Iterable[Key],
+        changed: Collection[Key],
         stays: Callable[[Key], bool],
         is_wanted: Callable[[Key], bool],
     ) -> tuple[Tried, str | None]:
-        main_app = state.main_app()
+        main_app = state.main_app() if any(kind == "apps" for kind, _ in changed) else self._main_app
         mains = (self._main_app, main_app)
         keys = affected(state, changed, stays, mains if mains[0] != mains[1] else ())
         return attempt(self._built, self._compiler, state, keys, self._made, is_wanted), main_app
@@ -244,6 +247,16 @@ class LiveGateway(Running):
         if any(kind == "secrets" for kind, _ in tried.keys):
             self._compiler.forget_managers(State(self._store))
         _tell(tried.aside.problems)
+
+    def _warn(self, changes: Iterable[Change]) -> None:
+        """Tells what works otherwise than its writer may think."""
+        consumers = State(self._store)
+        for change in changes:
+            at = pointer_to(change.kind, change.id)
+            for warning in warnings_of(
+                change.value or {}, at, lambda name: consumers.get("consumers", name) is not None
+            ):
+                logger.warning("%s", warning)
 
     def _load(self, progress: Progress | None) -> None:
         revision = self._store.revision()
@@ -278,8 +291,10 @@ class LiveGateway(Running):
             return
         try:
             changes = self._store.changes_since(base)
-        except UnknownRevision:
-            logger.warning("the store is at an earlier revision than this gateway; everything is loaded anew")
+        except UnknownRevision as error:
+            logger.warning(
+                "what was written since revision %d cannot be told: %s; all is loaded", base, error
+            )
             self._load(None)
             return
         changed = _of_kinds(changes)
@@ -302,8 +317,10 @@ class LiveGateway(Running):
         is_away = False
         while not self._stopping.is_set():
             try:
-                if self._store.wait_beyond(self._revision, _WAIT_SECONDS) > self._revision:
-                    with self._lock:
+                latest = self._store.wait_beyond(self._revision, _WAIT_SECONDS)
+                with self._lock:
+                    # Of a write of this gateway's own nothing is left to do, once it has let go of the lock.
+                    if latest > self._revision:
                         self._catch_up()
                 is_away = False
             except StoreUnavailable as error:

@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from toolway.compile.compiling import VERSION
+from toolway.config.secret import revealed_text
 from toolway.live.compiling import SECTIONS, Compiler
 from toolway.live.ownership import entry_id, made_of, owner
 from toolway.live.state import Records, State
@@ -46,7 +47,7 @@ class Loaded:
     def text(self) -> str:
         """The snapshot as the engine takes it."""
         sections = (f'"{section}":[{",".join(entries)}]' for section, entries in self.entries.items())
-        return f'{{"version":{VERSION},"gateway":{json.dumps(self.gateway)},{",".join(sections)}}}'
+        return f'{{"version":{VERSION},"gateway":{revealed_text(self.gateway)},{",".join(sections)}}}'
 
     def problem(self, pointer: str, message: str) -> Problem:
         """What the engine says of an entry, as of the resource that has it."""
@@ -74,9 +75,7 @@ def load(compiler: Compiler, records: Records, aside: SetAside, progress: Progre
         gateway = part.gateway
         made |= made_of(part.entries) if kind in ("apis", "apps") else {}
         for section, each in part.entries.items():
-            entries[section] += (
-                json.dumps(entry, separators=(",", ":"), ensure_ascii=False) for entry in each
-            )
+            entries[section] += map(revealed_text, each)
     return Loaded(gateway, entries, made)
 
 

@@ -7,12 +7,12 @@ nothing. So what is wrong never opens what it was there to close.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from toolway import _engine
 from toolway.compile.compiling import VERSION
+from toolway.config.secret import revealed_text
 from toolway.live.ownership import entry_id, made_of, may_have
 from toolway.problem import ConfigurationError, Problem
 
@@ -116,7 +116,7 @@ def delta_of(keys: Iterable[Key], part: Part, made: Mapping[Key, frozenset[Entry
 
 def _prepared(engine: _engine.Engine, part: Part, delta: Mapping[str, Any]) -> _engine.Prepared:
     try:
-        return engine.prepare(json.dumps(delta, separators=(",", ":"), ensure_ascii=False))
+        return engine.prepare(revealed_text(delta))
     except _engine.EngineError as error:
         raise ConfigurationError(
             [

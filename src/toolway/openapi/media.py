@@ -47,7 +47,8 @@ def read_body(reading: Reading, raw: Any, at: str, needs: set[str]) -> Body | No
     if not contents:
         reading.notices.add("the request body has no content: left out", at)
         return None
-    return Body(flag(described.get("required")), contents, prose(described.get("description")))
+    also = tuple(name for name in content if "*" in name.partition(";")[0])
+    return Body(flag(described.get("required")), contents, prose(described.get("description")), also)
 
 
 def read_contents(

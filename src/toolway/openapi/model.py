@@ -37,6 +37,8 @@ class Parameter:
     description: str = ""
     allow_reserved: bool = False
     deprecated: bool = False
+    allow_empty: bool = False
+    """`allowEmptyValue`: the empty text is a value whatever the schema says."""
     media_type: str | None = None
     """Set for a parameter with `content`: its value travels in this media type."""
     example: Any = None
@@ -71,6 +73,8 @@ class Body:
     required: bool
     contents: tuple[Content, ...]
     description: str = ""
+    also: tuple[str, ...] = ()
+    """Media types and ranges, such as `image/*`, that the document allows besides."""
 
 
 @dataclass(frozen=True, slots=True)

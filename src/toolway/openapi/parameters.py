@@ -76,6 +76,7 @@ def read_parameter(reading: Reading, value: dict[str, Any], at: str, needs: set[
         description=prose(value.get("description")),
         allow_reserved=flag(value.get("allowReserved")),
         deprecated=flag(value.get("deprecated")),
+        allow_empty=location == "query" and flag(value.get("allowEmptyValue")),
         media_type=media_type,
         example=media_example if example is None else example,
     )
@@ -161,5 +162,14 @@ def _schema(
 
 def bare_schema(value: dict[str, Any]) -> dict[str, Any]:
     """The schema keywords of a parameter that has no `schema` (Swagger 2.0)."""
-    others = ("name", "in", "description", "required", "deprecated", "collectionFormat", "example")
+    others = (
+        "name",
+        "in",
+        "description",
+        "required",
+        "deprecated",
+        "collectionFormat",
+        "example",
+        "allowEmptyValue",
+    )
     return {keyword: item for keyword, item in value.items() if keyword not in others}

@@ -51,6 +51,7 @@ def read_parameter(reading: Reading, value: dict[str, Any], at: str, needs: set[
         explode=explode,
         description=prose(value.get("description")),
         deprecated=flag(value.get("deprecated")),
+        allow_empty=location == "query" and flag(value.get("allowEmptyValue")),
         example=value.get("x-example"),
     )
 
@@ -64,12 +65,13 @@ def read_body(
     consumes = _media_types(reading, operation, "consumes")
     if not bodies:
         return _form(reading, fields, consumes, needs) if fields else None
+    also = _ranges(reading, operation)
     value, at = bodies[0]
     if fields:
         reading.notices.add("form parameters beside a body are left out", fields[0][1])
     schema = reading.pool.read(value.get("schema", {}), below(at, "schema"), needs)
     contents = tuple(Content(media_type, schema) for media_type in consumes or [_JSON])
-    return Body(flag(value.get("required")), contents, prose(value.get("description")))
+    return Body(flag(value.get("required")), contents, prose(value.get("description")), also)
 
 
 def read_response(
@@ -120,6 +122,12 @@ def _media_types(reading: Reading, operation: dict[str, Any], field: str) -> lis
     return list(dict.fromkeys(sendable))
 
 
+def _ranges(reading: Reading, operation: dict[str, Any]) -> tuple[str, ...]:
+    """The ranges that the operation consumes; any media type where none is named."""
+    declared = words(operation.get("consumes", reading.root.get("consumes")))
+    return tuple(kind for kind in declared if "*" in kind and is_media_type(kind)) if declared else ("*/*",)
+
+
 def _form(
     reading: Reading, fields: list[tuple[dict[str, Any], str]], consumes: list[str], needs: set[str]
 ) -> Body:
@@ -143,6 +151,9 @@ def _form(
         schema["required"] = required
     files = any(described.binary for described in encoding.values())
     kinds = [kind for kind in consumes if is_form(kind) and not (files and kind.startswith(FORM))]
+    # Where it names neither, a form without files may be either (Swagger 2.0, Parameter Object).
+    also = () if kinds or files else (MULTIPART,)
     if not kinds:
         kinds = [MULTIPART if files else FORM]
-    return Body(bool(required), tuple(Content(kind, schema, encoding) for kind in kinds))
+    contents = tuple(Content(kind, schema, encoding) for kind in kinds)
+    return Body(bool(required), contents, also=also)

@@ -18,7 +18,7 @@ from toolway.store.errors import (
     StoreUnavailable,
     UnknownRevision,
 )
-from toolway.store.model import MASK, Change, Difference, Key, Resource, Revision
+from toolway.store.model import MASK, SEALED, Change, Difference, Key, Resource, Retention, Revision
 
 if TYPE_CHECKING:
     from toolway.store.sealing import Sealer, SecretPlaces
@@ -28,12 +28,14 @@ _LATER = {"Sealer": "sealing", "SecretPlaces": "sealing", "Store": "store"}
 
 __all__ = [
     "MASK",
+    "SEALED",
     "Change",
     "Difference",
     "Key",
     "MasterKeyError",
     "NewerSchema",
     "Resource",
+    "Retention",
     "Revision",
     "Sealer",
     "SecretPlaces",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from toolway.store.errors import StoreUnavailable
 from toolway.store.failure import unavailable
 
 if TYPE_CHECKING:
@@ -29,15 +30,17 @@ class Database:
         *,
         name: str,
         reads: Engine | None = None,
+        read_only: str = "",
         check: Callable[[], None] = lambda: None,
         release: Callable[[], None] = lambda: None,
     ) -> None:
         """`name` is what people know it by, without a password; `reads` the engine for reading, where it
-        differs. `check` is called before each write and may refuse it; `release` gives back what was taken
-        besides connections.
+        differs. `read_only` says why nothing can be written, where that is so. `check` is called before each
+        write and may refuse it; `release` gives back what was taken besides connections.
         """
         self.name = name
         self.is_sqlite = engine.dialect.name == "sqlite"
+        self.read_only = read_only
         self._engine = engine
         self._reads = reads or engine
         self._check = check
@@ -52,6 +55,8 @@ class Database:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection on which everything is written at the end of the block, or nothing."""
+        if self.read_only:
+            raise StoreUnavailable(self.read_only)
         self._check()
         with (
             self._told(),

@@ -14,6 +14,10 @@ class StoreUnavailable(StoreError):  # noqa: N818  # A state of the database, na
     """
 
 
+class StoreInUse(StoreUnavailable):
+    """Another process has the data folder."""
+
+
 class StaleBase(StoreError):  # noqa: N818  # As above.
     """Another write came first: the store's revision is not the one that the write was made for."""
 
@@ -29,10 +33,15 @@ class NewerSchema(StoreError):  # noqa: N818  # As above.
 
 
 class UnknownRevision(StoreError):  # noqa: N818  # As above.
-    """The history has no such revision."""
+    """The history has no such revision: there was none, or it is not kept any more."""
 
-    def __init__(self, number: int, revision: int) -> None:
-        super().__init__(f"there is no revision {number}; the latest is {revision}")
+    def __init__(self, number: int, first: int, latest: int) -> None:
+        """`first` and `latest` are the revisions that are kept."""
+        if 0 < number < first:
+            said = f"revision {number} is not kept any more; the history has {first} to {latest}"
+        else:
+            said = f"there is no revision {number}; the latest is {latest}"
+        super().__init__(said)
 
 
 class MasterKeyError(StoreError):

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 
 from toolway.store.errors import UnknownRevision
 from toolway.store.model import Change, Difference, Revision
-from toolway.store.queries import latest, states
+from toolway.store.queries import kept, states
 from toolway.store.record import references
 from toolway.store.tables import changes, revisions
 
@@ -34,7 +34,7 @@ def revision_at(connection: Connection, records: Records, number: int) -> Revisi
     """A revision with its changes. Raises UnknownRevision."""
     row = connection.execute(select(revisions).where(revisions.c.number == number)).one_or_none()
     if row is None:
-        raise UnknownRevision(number, latest(connection))
+        raise UnknownRevision(number, *kept(connection))
     query = select(changes).where(changes.c.revision == number).order_by(changes.c.position)
     found = tuple(
         Change(change.kind, change.id, records.value(change, masked=True), references(change))
@@ -53,7 +53,10 @@ def since(connection: Connection, records: Records, number: int) -> list[Change]
 
 
 def back_to(connection: Connection, records: Records, number: int) -> list[Change]:
-    """The changes that bring the state of revision `number` back. Raises UnknownRevision."""
+    """The changes that bring the state of revision `number` back. Raises UnknownRevision.
+
+    What was before the first revision that is kept can be had too, as far as it is told by a difference.
+    """
     head = _known(connection, number)
     now = {(row.of_kind, row.of_id): row for row in connection.execute(states(number, head, head))}
     found = []
@@ -82,10 +85,10 @@ def between(connection: Connection, records: Records, first: int, second: int) -
 
 
 def _known(connection: Connection, number: int) -> int:
-    """The latest revision, which `number` must not be beyond."""
-    head = latest(connection)
-    if not 0 <= number <= head:
-        raise UnknownRevision(number, head)
+    """The latest revision. What was at `number` must be known: from what was before the first one on."""
+    first, head = kept(connection)
+    if not first - 1 <= number <= head:
+        raise UnknownRevision(number, first, head)
     return head
 
 

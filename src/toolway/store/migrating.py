@@ -14,7 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from toolway.store.errors import NewerSchema
+from toolway.store.errors import NewerSchema, StoreUnavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -28,8 +28,10 @@ _FOLDER = Path(__file__).with_name("migrations")
 _TABLE = "toolway_schema"
 
 
-def migrate(connection: Connection) -> None:
-    """Applies the versions that the database lacks. Raises NewerSchema, and whatever the database raises."""
+def migrate(connection: Connection, *, read_only: bool = False) -> None:
+    """Applies the versions that the database lacks. Raises NewerSchema, and whatever the database raises;
+    StoreUnavailable where some are missing and it is `read_only`.
+    """
     config = Config()
     config.set_main_option("script_location", str(_FOLDER).replace("%", "%%"))
     config.attributes.update(connection=connection, table=_TABLE)
@@ -42,6 +44,11 @@ def migrate(connection: Connection) -> None:
         raise NewerSchema(
             f"the database has schema {present}, and this Toolway knows schemas up to {newest}: "
             "run the Toolway that wrote it, or a newer one"
+        )
+    if read_only:
+        raise StoreUnavailable(
+            f"the database has schema {present or 'none'}, this Toolway needs {newest}, and it can only be "
+            "read: start a gateway on it once where it can be written"
         )
     command.upgrade(config, "head")
     if present is not None:

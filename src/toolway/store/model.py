@@ -12,6 +12,9 @@ from typing import Any
 MASK = "***"
 """What stands in place of a secret that is not shown."""
 
+SEALED = "$sealed://"
+"""What a secret begins with that is shown as it is sealed; behind it stands what the master key opens."""
+
 Value = dict[str, Any]
 """A JSON object."""
 
@@ -48,7 +51,7 @@ class Revision:
     """What a write was."""
 
     number: int
-    """From 1, without gaps."""
+    """From 1, without gaps; the history may begin later."""
     time: float
     """Seconds since 1970 by the clock of the gateway that wrote."""
     actor: str
@@ -58,6 +61,16 @@ class Revision:
     """How many resources it changed."""
     changes: tuple[Change, ...] = ()
     """In the order of the write, with `***` in place of secrets; empty in listings of revisions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Which revisions the history keeps."""
+
+    revisions: int = 1000
+    """The latest of them, at least 1."""
+    seconds: float | None = None
+    """Those written no longer ago than this, and the latest in any case; none: of any age."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,14 @@ def displayed(url: URL) -> str:
     return f"the PostgreSQL database {url.database or url.username or ''} on {host}{port}"
 
 
-def open_postgresql(text: str) -> Database:
+def open_postgresql(text: str, *, read_only: bool = False) -> Database:
     """The database at the URL `text`; it is connected to when it is first used. Raises StoreUnavailable."""
     url = parsed(text)
     engine = create_engine(url, hide_parameters=True, pool_pre_ping=True, pool_timeout=10, max_overflow=20)
     event.listen(engine, "connect", _prepare)
     reads = engine.execution_options(isolation_level="REPEATABLE READ")
-    return Database(engine, name=displayed(url), reads=reads)
+    name = displayed(url)
+    return Database(engine, name=name, reads=reads, read_only=f"{name} is only read" if read_only else "")
 
 
 def conninfo(text: str) -> dict[str, Any]:

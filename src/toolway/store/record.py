@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from toolway.store.model import SEALED
+from toolway.store.sealing import place_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -39,6 +42,15 @@ class Records:
             row["secrets"] = _json(sealed) if sealed else None
             row["refers"] = _json(change.references) if change.references else None
         return row
+
+    def sealed(self, row: Any) -> Value:
+        """The value of a row of changes that has one, with each secret as it is sealed, behind SEALED."""
+        value: Value = json.loads(row.value)
+        for pointer, token in json.loads(row.secrets or "{}").items():
+            holder, name = place_of(value, pointer)
+            if holder is not None:
+                holder[name] = SEALED + token
+        return value
 
     def value(self, row: Any, *, masked: bool = False) -> Value | None:
         """The value of a row of changes, on request with `***` in place of what is sealed."""
@@ -79,9 +91,12 @@ def storable(text: str) -> str:
     return text.replace("\0", "?").encode("utf-8", "replace").decode()
 
 
+_ENCODE = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def _json(value: Any) -> str:
     # Escapes keep it ASCII, so that a text with half a surrogate pair or a NUL is stored too.
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _ENCODE(value)
 
 
 def _name(text: str) -> str:

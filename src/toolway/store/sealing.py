@@ -84,7 +84,7 @@ class Sealer:
             return dict(value), sealed
         masked: Value = copy.deepcopy(dict(value))
         for pointer in pointers:
-            holder, name = _holder(masked, pointer)
+            holder, name = place_of(masked, pointer)
             if holder is None:
                 continue
             sealed[pointer] = self._sealed(kind, identifier, pointer, json.dumps(holder[name]))
@@ -94,9 +94,9 @@ class Sealer:
     def open(self, kind: str, identifier: str, masked: Value, sealed: Mapping[str, str]) -> Value:
         """Puts the secrets back into `masked`, which is changed and returned. Raises MasterKeyError."""
         for pointer, token in sealed.items():
-            holder, name = _holder(masked, pointer)
+            holder, name = place_of(masked, pointer)
             if holder is not None:
-                holder[name] = json.loads(self._opened(kind, identifier, pointer, token))
+                holder[name] = self.opened(kind, identifier, pointer, token)
         return masked
 
     def sealed_anew(self, kind: str, identifier: str, sealed: Mapping[str, str]) -> dict[str, str]:
@@ -116,6 +116,10 @@ class Sealer:
         nonce = os.urandom(_NONCE_BYTES)
         content = nonce + key.cipher.encrypt(nonce, text.encode(), _context(kind, identifier, pointer))
         return f"{key.id}.{base64.b64encode(content).decode()}"
+
+    def opened(self, kind: str, identifier: str, pointer: str, token: str) -> Any:
+        """The secret that was sealed for the place `pointer` of a resource. Raises MasterKeyError."""
+        return json.loads(self._opened(kind, identifier, pointer, token))
 
     def _opened(self, kind: str, identifier: str, pointer: str, token: str) -> str:
         key_id, _, text = token.partition(".")
@@ -155,7 +159,7 @@ def _outermost(pointers: Iterable[str]) -> list[str]:
     return found
 
 
-def _holder(value: Any, pointer: str) -> tuple[Any, Any]:
+def place_of(value: Any, pointer: str) -> tuple[Any, Any]:
     """What holds the place that `pointer` names, and its name in there; none where there is no such place."""
     holder: Any = None
     name: Any = ""

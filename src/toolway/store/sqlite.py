@@ -7,26 +7,33 @@ lock on a file beside it keeps a second process out, and with it the hazards of 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from toolway.store.database import Database
-from toolway.store.errors import StoreUnavailable
+from toolway.store.errors import StoreInUse, StoreUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 FILE = "store.db"
 LOCK = "store.lock"
+_UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 _BUSY_SECONDS = 10
 """How long to wait for a program that copies the file."""
 
 
 def open_sqlite(folder: Path) -> Database:
-    """Opens the store in `folder`, which is made where it is missing. Raises StoreUnavailable."""
+    """Opens the store in `folder`, which is made where it is missing; for reading alone where the folder or
+    its file cannot be written, as on a read-only disk. Raises StoreUnavailable,
+    and of these StoreInUse where another process has it.
+    """
     file = folder / FILE
     lock = None
     try:
@@ -38,6 +45,8 @@ def open_sqlite(folder: Path) -> Database:
     except OSError as error:
         if lock is not None:
             os.close(lock)
+        if error.errno in _UNWRITABLE and file.is_file():
+            return read_sqlite(folder, because=f": {error.strerror}; start again once it can be written")
         raise StoreUnavailable(
             f"the data folder {folder} cannot be used: {error.strerror or error}"
         ) from error
@@ -45,12 +54,7 @@ def open_sqlite(folder: Path) -> Database:
         if lock is not None:
             os.close(lock)
         raise
-    engine = create_engine(
-        URL.create("sqlite", database=str(file)),
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-        hide_parameters=True,
-        max_overflow=-1,
-    )
+    engine = _engine(str(file), {})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     taken = lock
@@ -70,6 +74,34 @@ def open_sqlite(folder: Path) -> Database:
     return Database(engine, name=str(file), check=check, release=release)
 
 
+def read_sqlite(folder: Path, *, because: str = "") -> Database:
+    """Opens the store in `folder` for reading alone, also beside a gateway that has it.
+
+    Raises StoreUnavailable.
+    """
+    file = folder / FILE
+    if not file.is_file():
+        raise StoreUnavailable(f"there is no store in {folder}")
+    address = f"file:{quote(str(file.absolute()))}"
+    options = {"mode": "ro", "uri": "true"}
+    if not (os.access(folder, os.W_OK) or file.with_name(f"{FILE}-wal").exists()):
+        # The log and its index cannot be made, and nobody writes: the file alone is all there is.
+        options["immutable"] = "1"
+    engine = _engine(address, options)
+    event.listen(engine, "connect", _without_transactions)
+    event.listen(engine, "begin", _begin)
+    return Database(engine, name=str(file), read_only=f"{file} can only be read{because}")
+
+
+def _engine(database: str, query: Mapping[str, str]) -> Engine:
+    return create_engine(
+        URL.create("sqlite", database=database, query=dict(query)),
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+        hide_parameters=True,
+        max_overflow=-1,
+    )
+
+
 def _identity(file: Path) -> tuple[int, int] | None:
     """What tells a file from another one at its path; none where it cannot be told."""
     try:
@@ -85,7 +117,7 @@ def _take(lock: int, folder: Path) -> None:
     except BlockingIOError as error:
         written = os.pread(lock, 32, 0).decode(errors="replace").strip()
         holder = f" (process {written})" if written else ""
-        raise StoreUnavailable(
+        raise StoreInUse(
             f"the data folder {folder} is in use by another Toolway{holder}: "
             "stop it first, or give each its own folder; several gateways share a PostgreSQL"
         ) from error
@@ -93,9 +125,13 @@ def _take(lock: int, folder: Path) -> None:
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
-def _prepare(connection: Any, _record: Any) -> None:
+def _without_transactions(connection: Any, _record: Any) -> None:
     # The driver is not to begin transactions by itself: `_begin` does.
     connection.isolation_level = None
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    _without_transactions(connection, record)
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "trusted_schema=OFF"):
         cursor.execute(f"PRAGMA {pragma}")

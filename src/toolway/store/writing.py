@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, func, insert, literal, select, text, tuple_
+from sqlalchemy import bindparam, delete, func, insert, select, text, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from toolway.store.errors import StaleBase
@@ -13,15 +15,17 @@ from toolway.store.queries import latest
 from toolway.store.record import Records, facets, storable
 from toolway.store.tables import changes, links, metadata, resources, revisions, sealing_keys
 from toolway.store.tables import facets as facets_table
+from toolway.store.trimming import trim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import ColumnElement, Connection, Executable, Table
 
-    from toolway.store.model import Change
+    from toolway.store.model import Change, Retention
 
 _BATCH = 2000
+_INSERTS = {table.name: insert(table) for table in (changes, facets_table, links)}
 
 
 def write(
@@ -33,8 +37,10 @@ def write(
     actor: str,
     note: str,
     key_id: str,
+    retention: Retention,
 ) -> int:
     """Writes the changes as the revision after `base`; of several changes of one resource the last counts.
+    Revisions that `retention` does not keep go.
 
     Raises StaleBase when another revision came first.
     """
@@ -52,6 +58,7 @@ def write(
     _apply(connection, number)
     for start in range(0, len(net), _BATCH):
         _describe(connection, net[start : start + _BATCH])
+    trim(connection, retention)
     if len(net) >= _BATCH and connection.dialect.name == "postgresql":
         # So many rows at once spoil the estimates, until the server looks for itself after minutes.
         connection.execute(text(f"ANALYZE {', '.join(table.name for table in metadata.sorted_tables)}"))
@@ -60,52 +67,27 @@ def write(
 
 def register_key(connection: Connection, key_id: str) -> None:
     """Notes that the master key with this id sealed what the database holds."""
-    statement = _upsert(connection, sealing_keys)
-    connection.execute(statement.values(id=key_id).on_conflict_do_nothing())
+    connection.execute(_statements(connection.dialect.name).register, {"id": key_id})
 
 
 def _begin(connection: Connection, number: int, actor: str, note: str, size: int) -> None:
     """Takes the number. Who comes second waits for the first and then gets nothing, by the primary key."""
-    present = select(func.coalesce(func.max(revisions.c.number), 0)).scalar_subquery()
-    row = select(
-        literal(number, revisions.c.number.type),
-        literal(int(time.time() * 1e6), revisions.c.time.type),
-        literal(storable(actor)),
-        literal(storable(note)),
-        literal(size),
-    ).where(present == number - 1)
-    statement = _upsert(connection, revisions).from_select(["number", "time", "actor", "note", "size"], row)
-    taken = connection.scalar(statement.on_conflict_do_nothing().returning(revisions.c.number))
-    if taken is None:
+    row = {
+        "number": number,
+        "before": number - 1,
+        "time": int(time.time() * 1e6),
+        "actor": storable(actor),
+        "note": storable(note),
+        "size": size,
+    }
+    if connection.scalar(_statements(connection.dialect.name).begin, row) is None:
         raise StaleBase(number - 1, latest(connection))
 
 
 def _apply(connection: Connection, number: int) -> None:
     """Brings `resources` to the state after the revision, and empties the tables made from values."""
-    of_revision = changes.c.revision == number
-    new = select(
-        changes.c.kind,
-        changes.c.id,
-        changes.c.revision,
-        changes.c.position,
-        changes.c.revision.label("modified_index"),
-        changes.c.position.label("modified_position"),
-    ).where(of_revision, changes.c.value.is_not(None))
-    columns = [column.name for column in resources.columns]
-    statement = _upsert(connection, resources).from_select(columns, new)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["kind", "id"],
-            set_={
-                name: getattr(statement.excluded, name) for name in ("modified_index", "modified_position")
-            },
-        )
-    )
-    for table in (resources, facets_table, links):
-        touched = select(changes.c.kind, changes.c.id).where(of_revision)
-        if table is resources:
-            touched = touched.where(changes.c.value.is_(None))
-        connection.execute(delete(table).where(tuple_(table.c.kind, table.c.id).in_(touched)))
+    for statement in _statements(connection.dialect.name).apply:
+        connection.execute(statement, {"revision": number})
 
 
 def _describe(connection: Connection, batch: Sequence[Change]) -> None:
@@ -132,9 +114,52 @@ def _describe(connection: Connection, batch: Sequence[Change]) -> None:
 
 def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(table), rows)
+        connection.execute(_INSERTS[table.name], rows)
 
 
-def _upsert(connection: Connection, table: Table) -> Any:
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    return dialect.insert(table)
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What every write asks in one dialect, made once: that takes ten times as long as to run it."""
+
+    begin: Executable
+    register: Executable
+    apply: tuple[Executable, ...]
+    """In this order."""
+
+
+@cache
+def _statements(dialect: str) -> _Statements:
+    insert_into: Any = sqlite.insert if dialect == "sqlite" else postgresql.insert
+    present = select(func.coalesce(func.max(revisions.c.number), 0)).scalar_subquery()
+    names = ["number", "time", "actor", "note", "size"]
+    row = select(*(bindparam(name, type_=revisions.c[name].type) for name in names))
+    row = row.where(present == bindparam("before", type_=revisions.c.number.type))
+    begin = insert_into(revisions).from_select(names, row).on_conflict_do_nothing()
+    register = insert_into(sealing_keys).values(id=bindparam("id")).on_conflict_do_nothing()
+    of_revision = changes.c.revision == bindparam("revision")
+    deletions = []
+    for table in (resources, facets_table, links):
+        touched = select(changes.c.kind, changes.c.id).where(of_revision)
+        if table is resources:
+            touched = touched.where(changes.c.value.is_(None))
+        deletions.append(delete(table).where(tuple_(table.c.kind, table.c.id).in_(touched)))
+    apply = (_present(insert_into(resources), of_revision), *deletions)
+    return _Statements(begin.returning(revisions.c.number), register, apply)
+
+
+def _present(statement: Any, of_revision: ColumnElement[bool]) -> Executable:
+    """Completes the statement that puts what a revision wrote into `resources`."""
+    new = select(
+        changes.c.kind,
+        changes.c.id,
+        changes.c.revision,
+        changes.c.position,
+        changes.c.revision.label("modified_index"),
+        changes.c.position.label("modified_position"),
+    ).where(of_revision, changes.c.value.is_not(None))
+    statement = statement.from_select([column.name for column in resources.columns], new)
+    modified = ("modified_index", "modified_position")
+    done: Executable = statement.on_conflict_do_update(
+        index_elements=["kind", "id"], set_={name: getattr(statement.excluded, name) for name in modified}
+    )
+    return done

@@ -17,7 +17,7 @@ from toolway.config.models.gateway import Admin, AdminKey
 from toolway.config.secret import Secret
 from toolway.config.secret_places import SecretPlaces
 from toolway.live import LiveGateway
-from toolway.store import Change, Sealer, Store
+from toolway.store import Change, Retention, Sealer, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,13 +65,16 @@ class AdminUnderTest:
 
 
 @contextmanager
-def administered(folder: Path, settings: Admin | None = None) -> Iterator[AdminUnderTest]:
+def administered(
+    folder: Path, settings: Admin | None = None, retention: Retention | None = None
+) -> Iterator[AdminUnderTest]:
     """The gateway within the block, on a store in `folder`."""
     gateway = GatewaySettings(listen=["127.0.0.1:0"], tls=None, metrics=None, control=None, access_log=None)
     places = SecretPlaces(json.loads(_engine.plugin_schemas()))
     keys = [AdminKey(name="root", key=Secret(KEY)), AdminKey(name="eyes", key=Secret(VIEWER), role="viewer")]
     chosen = (settings or Admin()).model_copy(update={"listen": "127.0.0.1:0", "keys": keys})
-    with Store.open(folder, sealer=Sealer.load(folder, {}, places)) as store:
+    sealer = Sealer.load(folder, {}, places)
+    with Store.open(folder, sealer=sealer, retention=retention or Retention()) as store:
         live = LiveGateway(store, gateway, folder=folder, environment={"HELLO_KEY": "hello-there"})
         admin = open_live(live, store, places, chosen, folder, {}, "test")
         live.start()

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from .gateway import UPSTREAM, AdminUnderTest
+from typing import TYPE_CHECKING
+
+from toolway.store import Retention
+
+from .gateway import UPSTREAM, AdminUnderTest, administered
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_every_write_is_a_revision(admin: AdminUnderTest) -> None:
@@ -51,3 +58,17 @@ def test_secrets_of_the_past_are_not_shown(admin: AdminUnderTest) -> None:
     assert key not in text
     assert "key_sha256" not in text
     assert '"key":"***"' in text
+
+
+def test_what_the_history_does_not_keep_is_told_with_what_it_keeps(tmp_path: Path) -> None:
+    with administered(tmp_path, retention=Retention(revisions=2)) as admin:
+        for number in range(5):
+            admin.put("/upstreams/1", {**UPSTREAM, "desc": str(number)})
+        assert [entry["revision"] for entry in admin.get("/revisions")["list"]] == [5, 4]
+        told = {"error_msg": "revision 2 is not kept any more; the history has 4 to 5"}
+        for method, path in (("POST", "/rollback"), ("GET", ""), ("GET", "/diff?against=5")):
+            answer = admin.call(method, f"/revisions/2{path}")
+            assert (answer.status_code, answer.json()) == (404, told)
+        assert admin.get("/revisions/4/diff")["differences"][0]["places"][0] == "/desc"
+        assert admin.call("POST", "/revisions/4/rollback").json() == {"revision": 6, "changes": 1}
+        assert admin.get("/upstreams/1")["value"]["desc"] == "3"

@@ -66,6 +66,30 @@ def test_one_wrong_change_refuses_all(admin: AdminUnderTest, change: Any, status
     assert admin.store.revision() == before
 
 
+def test_many_changes_are_refused_with_every_reason(admin: AdminUnderTest) -> None:
+    admin.put("/upstreams/used", UPSTREAM)
+    admin.put("/routes/user", {"uri": "/user", "upstream_id": "used"})
+    key = {"plugins": {"key-auth": {"key": "***"}}}
+    changes = [
+        {"kind": "upstreams", "id": "used", "value": None},
+        {"kind": "routes", "id": "1", "value": {"uri": "/1", "upstream_id": "nowhere"}},
+        {"kind": "routes", "id": "2", "value": {"uri": 2, "upstream_id": "used"}},
+        {"kind": "credentials", "id": "nobody/1", "value": key},
+    ]
+    answer = admin.call("POST", "/bulk", {"changes": changes})
+    assert answer.status_code == 400
+    told = {(problem["code"], problem["pointer"]) for problem in answer.json()["problems"]}
+    assert told >= {
+        ("resource-in-use", "/changes/0"),
+        ("unknown-reference", "/changes/1/value/upstream_id"),
+        ("unknown-reference", "/changes/2/value/upstream_id"),
+        ("wrong-type", "/changes/2/value/uri"),
+        ("nothing-stored", "/changes/3/value/plugins/key-auth/key"),
+        ("unknown-reference", "/changes/3/value"),
+    }
+    assert admin.get("/routes")["total"] == 1
+
+
 def test_apply_makes_what_plan_tells_and_then_there_is_nothing_to_do(admin: AdminUnderTest) -> None:
     wanted = desired(
         upstreams=[{"id": "u", **UPSTREAM}],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
-
-from toolway.admin.answers import Refusal
 from toolway.admin.differences import differences
 from toolway.admin.masking import restored, shown
 from toolway.config.secret_places import SecretPlaces
+from toolway.store import MasterKeyError
+
+if TYPE_CHECKING:
+    from toolway.problem import Problem
 
 STORED = {
     "plugins": {"signer": {"secret": "s3cret", "name": "n"}},
@@ -27,6 +28,31 @@ def places(_kind: str, value: Any) -> list[str]:
     return found + [f"/keys/{index}" for index in range(len(value.get("keys", ())))]
 
 
+def put_back(
+    places: Any, kind: str, value: dict[str, Any], stored: dict[str, Any] | None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """Where what is sealed with `k` opens to its pointer, and nothing else opens."""
+
+    def opened(pointer: str, text: str) -> str:
+        if text != "$sealed://k":
+            raise MasterKeyError("it does not open")
+        return f"opened {pointer}"
+
+    return restored(places, kind, value, stored, opened)
+
+
+def test_sealed_secrets_are_opened_where_they_stand() -> None:
+    written = {
+        "plugins": {"signer": {"secret": "$sealed://k"}},
+        "keys": ["$sealed://other"],
+        "desc": "$sealed://k",
+    }
+    value, wrong = put_back(places, "routes", written, None)
+    assert value["plugins"]["signer"]["secret"] == "opened /plugins/signer/secret"
+    assert value["desc"] == "$sealed://k"
+    assert [(problem.code, problem.pointer) for problem in wrong] == [("secret-missing", "/keys/0")]
+
+
 def test_secrets_are_shown_as_stars_and_the_value_stays_as_it_is() -> None:
     found = shown(places, "routes", STORED)
     assert found == {"plugins": {"signer": {"secret": "***", "name": "n"}}, "keys": ["***", "***"]}
@@ -37,7 +63,7 @@ def test_a_digest_of_a_key_is_shown_and_written_as_the_key() -> None:
     stored = {"plugins": {"key-auth": {"key_sha256": "ab" * 32, "key_hint": "3456"}}}
     found = shown(places, "consumers", stored)
     assert found == {"plugins": {"key-auth": {"key": "***"}}}
-    assert restored(places, "consumers", found, stored) == stored
+    assert put_back(places, "consumers", found, stored) == (stored, [])
 
 
 def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
@@ -45,7 +71,7 @@ def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
     stored = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$argon2id$..."}}}
     found = shown(secret_places, "consumers", stored)
     assert found == {"plugins": {"basic-auth": {"username": "jack", "password": "***"}}}
-    assert restored(secret_places, "consumers", found, stored) == stored
+    assert put_back(secret_places, "consumers", found, stored) == (stored, [])
     other = {"plugins": {"basic-auth": {"username": "jack", "password_hash": "$2b$..."}}}
     (difference,) = differences(stored, other, found, shown(secret_places, "consumers", other))
     assert difference == {"pointer": "/plugins/basic-auth/password", "before": "***", "after": "***"}
@@ -53,19 +79,21 @@ def test_a_hash_of_a_password_is_shown_and_written_as_the_password() -> None:
 
 def test_stars_keep_what_is_stored_and_other_texts_replace_it() -> None:
     written = {"plugins": {"signer": {"secret": "***", "name": "other"}}, "keys": ["***", "new"]}
-    assert restored(places, "routes", written, STORED) == {
-        "plugins": {"signer": {"secret": "s3cret", "name": "other"}},
-        "keys": ["one", "new"],
-    }
+    value, unknown = put_back(places, "routes", written, STORED)
+    assert value == {"plugins": {"signer": {"secret": "s3cret", "name": "other"}}, "keys": ["one", "new"]}
+    assert unknown == []
 
 
-def test_stars_without_anything_stored_are_refused_with_their_place() -> None:
-    with pytest.raises(Refusal, match="/keys/2"):
-        restored(places, "routes", {"keys": ["***", "***", "***"]}, STORED)
+def test_stars_without_anything_stored_are_told_with_their_places() -> None:
+    _, unknown = put_back(places, "routes", {"keys": ["***", "***", "***", "***"]}, STORED)
+    assert [(problem.code, problem.pointer) for problem in unknown] == [
+        ("nothing-stored", "/keys/2"),
+        ("nothing-stored", "/keys/3"),
+    ]
 
 
 def test_stars_outside_of_secrets_are_a_text() -> None:
-    assert restored(places, "routes", {"desc": "***"}, None) == {"desc": "***"}
+    assert put_back(places, "routes", {"desc": "***"}, None) == ({"desc": "***"}, [])
 
 
 def test_a_changed_secret_is_told_without_being_shown() -> None:

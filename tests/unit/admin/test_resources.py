@@ -151,6 +151,44 @@ def test_a_reference_must_lead_somewhere(admin: AdminUnderTest) -> None:
     assert admin.call("GET", "/routes/1").status_code == 404
 
 
+def test_all_that_is_wrong_is_told_at_once(admin: AdminUnderTest) -> None:
+    admin.put("/global_rules/1", {"plugins": {"request-id": {}}})
+    wrong: dict[str, dict[str, Any]] = {
+        "/routes/1": {
+            "uri": 5,
+            "upstream_id": "9",
+            "upstream": {"nodes": {"127.0.0.1:1": 1}, "tls": {"client_cert_id": "8"}},
+            "plugins": {"limit-count": {"count": 0}, "nonsense": {}},
+            "create_time": 1,
+        },
+        "/global_rules/2": {"plugins": {"request-id": {"header_name": 5}}},
+        "/consumers/jack/credentials/1": {"plugins": {"key-auth": {"key": "***"}}, "surprise": 1},
+        "/consumers/jill": {"plugins": {"key-auth": {"key": "$secret://vault/v/jill/key"}}, "group_id": "7"},
+    }
+    told = {
+        path: {problem["pointer"] for problem in admin.call("PUT", path, body).json()["problems"]}
+        for path, body in wrong.items()
+    }
+    assert told == {
+        "/routes/1": {
+            "/create_time",
+            "/upstream_id",
+            "/upstream/tls/client_cert_id",
+            "/uri",
+            "/plugins/limit-count/count",
+            "/plugins/limit-count",
+            "/plugins/nonsense",
+        },
+        "/global_rules/2": {"/plugins/request-id", "/plugins/request-id/header_name"},
+        "/consumers/jack/credentials/1": {"", "/plugins/key-auth/key"},
+        "/consumers/jill": {"/plugins/key-auth/key", "/group_id"},
+    }
+    checked = admin.call("POST", "/schema/validate/routes", {**wrong["/routes/1"], "id": "1"})
+    assert {problem["pointer"] for problem in checked.json()["problems"]} == told["/routes/1"] - {
+        "/create_time"
+    }
+
+
 def test_what_is_in_use_is_deleted_by_force_only(admin: AdminUnderTest) -> None:
     admin.put("/upstreams/1", UPSTREAM)
     admin.put("/routes/1", {"uri": "/x", "upstream_id": 1})

@@ -49,6 +49,7 @@ class Shell:
 def toolway(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DEMO_API_KEY", KEY)
+    monkeypatch.setenv("DEMO_VISITOR_KEY", f"{KEY}-too")
     return Shell(capsys)
 
 
@@ -232,7 +233,7 @@ def test_what_nobody_foresaw_is_one_line_and_1(toolway: Shell, monkeypatch: pyte
 def test_a_reader_that_leaves_early_is_no_accident(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "toolway", "compile", "-c", str(DEMO / "toolway.yaml")],
-        env={**os.environ, "DEMO_API_KEY": KEY},
+        env={**os.environ, "DEMO_API_KEY": KEY, "DEMO_VISITOR_KEY": f"{KEY}-too"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,

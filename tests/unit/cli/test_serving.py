@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEMO = str(files("toolway.demo"))
 KEY = "a-key-that-tests-use"
+VISITOR_KEY = "a-key-of-one-who-may-only-look"
+
 ROUTE = """\
 gateway: {{listen: ["127.0.0.1:0"], admin: null, metrics: null, control: null}}
 routes:
@@ -131,6 +133,7 @@ class Demo:
             "DEMO_CONFERENCE_PORT": str(conference_port),
             "DEMO_SHOP_PORT": str(shop_port),
             "DEMO_API_KEY": KEY,
+            "DEMO_VISITOR_KEY": VISITOR_KEY,
         }
 
     def call(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -166,6 +169,27 @@ def test_call_tells_a_refusal_and_takes_a_key(demo: Demo) -> None:
     assert json.loads(result["content"][0]["text"])["status"] == "placed"
 
 
+def test_call_shows_what_a_given_caller_sees_and_gets(demo: Demo) -> None:
+    def listed(*arguments: str) -> set[str]:
+        ran = demo.call("--list", *arguments)
+        assert (ran.returncode, ran.stderr) == (0, "")
+        return {line.split()[0] for line in ran.stdout.splitlines()}
+
+    assert listed("--as", KEY) - listed("--as", VISITOR_KEY) == {"PlaceOrder"}
+    assert listed("--as", VISITOR_KEY) == listed() == listed("--as", "made-up")
+    order = ["PlaceOrder", '{"name": "Ada", "items": [{"product_id": "rubber-duck"}]}']
+    placed = demo.call(*order, "--as", KEY)
+    assert (placed.returncode, json.loads(placed.stdout)["status"]) == (0, "placed")
+    refused = demo.call(*order, "--as", VISITOR_KEY)
+    assert refused.returncode == 1
+    assert "it needs the role buyer" in refused.stdout
+    for key, said in (
+        ("made-up", "Invalid API key in request"),
+        ("tw_made-up", "Invalid API key in request"),
+    ):
+        assert said in demo.call(*order, "--as", key).stdout
+
+
 def test_call_with_a_wrong_argument_says_which(demo: Demo) -> None:
     ran = demo.call("GetSpeakerTopics", "id=first")
     assert ran.returncode == 1
@@ -173,7 +197,15 @@ def test_call_with_a_wrong_argument_says_which(demo: Demo) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["Nothing"], ["GetSpeaker", "id"], ["GetSpeaker", "id=1", "-H", "key"]]
+    "arguments",
+    [
+        ["Nothing"],
+        [],
+        ["GetSpeaker", "--list"],
+        ["GetSpeaker", "id"],
+        ["GetSpeaker", "{id: 1}"],
+        ["GetSpeaker", "id=1", "-H", "key"],
+    ],
 )
 def test_call_used_wrongly_is_2(demo: Demo, arguments: list[str]) -> None:
     ran = demo.call(*arguments)

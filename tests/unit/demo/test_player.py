@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def played(origin: str) -> tuple[bool, str]:
     stream = io.StringIO()
-    good = play(Screen(Console(file=stream)), Stage(origin, origin, "key"))
+    good = play(Screen(Console(file=stream)), Stage(origin, origin, "key", "visitor-key"))
     return good, stream.getvalue()
 
 

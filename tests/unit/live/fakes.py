@@ -109,9 +109,9 @@ def fake_engine() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(folder: Path) -> Iterator[Store]:
+def opened(folder: Path, **options: Any) -> Iterator[Store]:
     """A store in `folder`."""
-    with Store.open(folder, sealer=Sealer.load(folder, {}, PLACES)) as store:
+    with Store.open(folder, sealer=Sealer.load(folder, {}, PLACES), **options) as store:
         yield store
 
 

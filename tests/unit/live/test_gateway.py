@@ -12,7 +12,7 @@ import pytest
 from e2e.upstream import Answer, Upstream, upstream
 from toolway.live import Conflict, LiveGateway
 from toolway.problem import ConfigurationError
-from toolway.store import Change, Sealer, Store, StoreUnavailable
+from toolway.store import Change, Retention, Sealer, Store, StoreUnavailable
 
 from .fakes import PLACES, SPEC, delete, gateway, opened, put
 
@@ -74,6 +74,38 @@ def problems_of(work: Callable[[], object]) -> list[tuple[str, str]]:
 
 def write(live: LiveGateway, *changes: Change, **options: Any) -> int:
     return live.write(changes, actor="test", **options)
+
+
+def test_an_anonymous_consumer_may_come_and_go(
+    site: Upstream, live: LiveGateway, http: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    plugins = {"key-auth": {"anonymous_consumer": "guest"}}
+    write(live, put("routes", "1", **route(site, plugins=plugins)))
+    assert "/routes/1/plugins/key-auth/anonymous_consumer: no consumer has the username" in caplog.text
+    assert http.get("/a").status_code == 401
+    write(live, put("consumers", "guest"))
+    assert http.get("/a").status_code == 200
+    write(live, delete("consumers", "guest"))
+    assert http.get("/a").status_code == 401
+
+
+def test_a_gateway_that_comes_too_late_for_the_history_loads_everything(
+    site: Upstream, tmp_path: Path
+) -> None:
+    with (
+        opened(tmp_path, retention=Retention(revisions=1)) as store,
+        running(store, tmp_path) as (live, http),
+    ):
+        write(live, put("routes", "gone", **route(site, "/gone")))
+        others = [
+            put("routes", "1", **route(site)),
+            put("routes", "2", **route(site, "/b")),
+            delete("routes", "gone"),
+        ]
+        for change in others:
+            store.write([change], base=store.revision(), actor="another")
+        live.check([])
+        assert [http.get(path).status_code for path in ("/a", "/b", "/gone")] == [200, 200, 404]
 
 
 def until(http: httpx.Client, path: str, status: int) -> None:

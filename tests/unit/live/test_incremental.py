@@ -33,6 +33,8 @@ PLUGINS = st.sampled_from(
         {"limit-count": {"count": 2, "time_window": 60, "_meta": {"disable": True}}},
     ]
 )
+ROLES = st.sampled_from([[], ["reader"], ["reader", "writer"]])
+OPERATIONS = st.one_of(st.just({}), ROLES.map(lambda roles: {"*": {"roles": roles}}))
 LIMITS = st.sampled_from([{}, {"limit-count": {"count": 3, "time_window": 60}}])
 INLINE: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}]
@@ -67,16 +69,18 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
         lambda service: st.one_of(st.just(service), TARGET.map(lambda target: {**service, **target}))
     ),
     "plugin_configs": st.fixed_dictionaries({"plugins": PLUGINS}),
-    "consumer_groups": st.fixed_dictionaries({"plugins": LIMITS}),
-    "consumers": st.fixed_dictionaries({"plugins": LIMITS}, optional={"group_id": st.just("g1")}),
+    "consumer_groups": st.fixed_dictionaries({"plugins": LIMITS, "roles": ROLES}),
+    "consumers": st.fixed_dictionaries(
+        {"plugins": LIMITS}, optional={"group_id": st.just("g1"), "roles": ROLES}
+    ),
     "credentials": st.sampled_from(["one", "two"]).map(lambda key: {"plugins": {"key-auth": {"key": key}}}),
     "routes": ROUTE,
     "global_rules": st.fixed_dictionaries({"plugins": PLUGINS}),
-    "apis": st.tuples(SPECS, TARGET, PLUGINS).map(
-        lambda parts: {"spec": parts[0], **parts[1], "plugins": parts[2]}
+    "apis": st.tuples(SPECS, TARGET, PLUGINS, OPERATIONS).map(
+        lambda parts: {"spec": parts[0], **parts[1], "plugins": parts[2], "operations": parts[3]}
     ),
     "apps": st.sampled_from([["a1:*"], ["*:list*"], ["a2:*", "a1:*", "!a1:add*"]]).map(
-        lambda operations: {"operations": operations, "contact_email": "a@b.test"}
+        lambda operations: {"operations": operations, "contact_email": "a@b.test", "roles": {"*:*": ["app"]}}
     ),
 }
 IDS = {

@@ -73,7 +73,7 @@ def test_a_body_has_the_media_types_that_are_consumed() -> None:
 def test_a_body_without_consumes_is_json() -> None:
     body = {"name": "body", "in": "body", "schema": {"type": "string"}}
     assert _operation({"parameters": [body]}).body == Body(
-        False, (Content("application/json", {"type": "string"}),)
+        False, (Content("application/json", {"type": "string"}),), also=("*/*",)
     )
 
 
@@ -97,7 +97,8 @@ def test_form_parameters_become_a_form() -> None:
         "required": ["a"],
     }
     encoding = {"b": PropertyEncoding(style="form", explode=True)}
-    expected = Body(True, (Content("application/x-www-form-urlencoded", schema, encoding),))
+    contents = (Content("application/x-www-form-urlencoded", schema, encoding),)
+    expected = Body(True, contents, also=("multipart/form-data",))
     assert _operation({"parameters": fields}).body == expected
     assert _operation({"parameters": fields, "consumes": ["application/json"]}).body == expected
 

@@ -5,6 +5,7 @@ Runs in a mount namespace of its own. Prints what the store said, a line each; f
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,11 +50,18 @@ def main(folder: Path) -> None:
         (folder / "filler").unlink()
         assert put(store, "routes", "2", {}) == 2
         assert delete(store, "routes", "1") == 3
+        # What a gateway leaves that is killed: a log that was not brought into the file.
+        killed = folder / "killed"
+        killed.mkdir()
+        for file in folder.glob("store.db*"):
+            shutil.copy(file, killed)
     subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
-    try:
-        Store.open(folder, sealer=sealer())
-    except StoreUnavailable as error:
-        print(error)
+    with Store.open(folder, sealer=sealer()) as store:
+        print(refused(store))
+        assert [resource.id for resource in store.scan("routes")] == ["2"]
+        assert store.diff(2, 3)[0].id == "1"
+    with Store.open(killed, sealer=sealer()) as store:
+        assert [resource.id for resource in store.scan("routes")] == ["2"]
     subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
     with Store.open(folder, sealer=sealer()) as store:
         store.write([Change("routes", "3", {})], base=3, actor="test")

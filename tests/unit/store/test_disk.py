@@ -26,10 +26,12 @@ def test_a_disk_that_runs_full_and_one_that_is_read_only_are_told_and_borne(tmp_
     command = [*NAMESPACE, sys.executable, "-m", "tests.unit.store.small_disk", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    first, second, at_start = done.stdout.splitlines()
+    first, second, read_only = done.stdout.splitlines()
     assert first == second
     assert first == f"{tmp_path}/store.db cannot be used: the disk is full (database or disk is full)"
-    assert at_start.startswith(f"the data folder {tmp_path} cannot be used: Read-only file system")
+    assert read_only == (
+        f"{tmp_path}/store.db can only be read: Read-only file system; start again once it can be written"
+    )
 
 
 def test_a_write_that_the_system_refuses_is_told_and_the_next_one_works(tmp_path: Path) -> None:
@@ -60,6 +62,30 @@ def test_a_file_that_was_moved_away_is_not_written_and_is_read_on(tmp_path: Path
         assert not file.exists()
         away.rename(file)
         assert put(store, "routes", "1", {"n": 2}) == 2
+
+
+def test_a_store_that_is_only_read_is_read_beside_the_one_that_writes(place: str) -> None:
+    with Store.open(place, sealer=sealer()) as store:
+        put(store, "ssls", "1", {"key": "k"})
+        with Store.open(place, sealer=sealer(), read_only=True) as reader:
+            assert reader.read_only
+            for number in range(3):
+                put(store, "ssls", "1", {"key": "k", "n": number})
+                found = reader.get("ssls", "1")
+                assert found is not None
+                assert found.value == {"key": "k", "n": number}
+            with pytest.raises(StoreUnavailable, match=r"(can only be|is only) read"):
+                put(reader, "routes", "1", {})
+        assert put(store, "ssls", "1", {}) == 5
+
+
+def test_a_store_that_is_not_there_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable, match="there is no store in"):
+        Store.open(tmp_path / "nowhere", sealer=sealer(), read_only=True)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "store.db").touch()
+    with pytest.raises(StoreUnavailable, match="has schema none, this Toolway needs"):
+        Store.open(tmp_path, sealer=sealer(), read_only=True)
 
 
 def test_a_folder_has_one_store_at_a_time(tmp_path: Path) -> None:

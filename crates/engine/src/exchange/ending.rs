@@ -2,7 +2,7 @@
 //! once, whatever happened.
 
 use super::Exchange;
-use crate::error::Kind;
+use crate::error::{Kind, ProxyError};
 use crate::generation::Generation;
 use crate::http::{Body, BoxError, Response};
 use crate::observe::Record;
@@ -56,6 +56,13 @@ impl Ending {
         }
     }
 
+    /// Counts `error`, with which the gateway itself answers, and puts it into the record.
+    pub fn note(&mut self, error: ProxyError) {
+        self.worker.report(&error);
+        self.record.error = Some(error.kind.code());
+        self.record.error_detail = Some(error.detail);
+    }
+
     /// Ties the end of the exchange to the end of its response's body.
     pub fn attach(mut self, response: Response) -> Response {
         response.map(|body| match body {
@@ -73,14 +80,14 @@ impl Ending {
 
 impl Exchange {
     /// Puts `response_headers` into the response. Vary is a list that grows with everybody who chooses by a request
-    /// header (RFC 9110, section 12.5.5), so it is added to.
+    /// header (RFC 9110, section 12.5.5), and each Set-Cookie stands for itself, so these are added to.
     pub fn set_response_headers(&mut self, response: &mut Response) {
         let mut several = header::VARY;
         for (name, value) in std::mem::take(&mut self.response_headers) {
             // Further values of one header come without its name.
             let is_first = name.is_some();
             several = name.unwrap_or(several);
-            if several == header::VARY || !is_first {
+            if matches!(several, header::VARY | header::SET_COOKIE) || !is_first {
                 response.headers_mut().append(&several, value);
             } else {
                 response.headers_mut().insert(&several, value);

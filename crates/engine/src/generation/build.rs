@@ -8,10 +8,11 @@
 use super::consumers::Consumer;
 use super::references;
 use super::{Generation, RouteEntry, Rule};
+use crate::api::Api;
 use crate::mcp::McpApp;
 use crate::network::Networks;
 use crate::plugins::{BuildContext, Chain, Joining, Place, Problem};
-use crate::server::tls::TlsTable;
+use crate::server::tls::{TlsEntry, TlsTable};
 use crate::snapshot::{self, Delta, Gateway, Kind, decode};
 use crate::state::State;
 use crate::upstream::{self, Upstream};
@@ -34,14 +35,16 @@ impl Problems {
     }
 }
 
-/// Changes `draft`, or tells all that is wrong. `put` is the pointer to where the entries stand.
+/// Changes `draft`, or tells all that is wrong. `put` is the pointer to where the entries stand; `built` has
+/// certificates that need not be built again.
 pub fn changed(
     draft: Generation,
     delta: &Delta<'_>,
     put: &'static str,
     state: &Arc<State>,
+    built: &TlsTable,
 ) -> Result<Generation, Vec<(String, String)>> {
-    let mut builder = Builder::new(draft, put, state);
+    let mut builder = Builder::new(draft, put, state, built);
     if let Some(gateway) = &delta.gateway {
         builder.settings(gateway);
     }
@@ -66,24 +69,32 @@ pub struct Builder<'a> {
     state: &'a Arc<State>,
     groups: Joining,
     tls: TlsTable,
+    built: &'a TlsTable,
     rules: Vec<Rule>,
     /// The sequences of what was replaced, which what takes its place keeps.
     sequences: HashMap<(Kind, String), u64>,
+    /// Entries that were there and are removed.
+    removed: HashSet<(Kind, String)>,
+    /// Consumers that went, of whom others of the same name inherit.
+    replaced: HashMap<Arc<str>, Arc<Consumer>>,
     /// Entries that could not be built; that they are missing is no problem of those who need them.
     failed: HashSet<(Kind, String)>,
 }
 
 impl<'a> Builder<'a> {
-    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>) -> Self {
+    fn new(mut draft: Generation, put: &'static str, state: &'a Arc<State>, built: &'a TlsTable) -> Self {
         Self {
             groups: Joining::new(std::mem::take(&mut draft.groups)),
             tls: TlsTable::clone(&draft.tls),
+            built,
             rules: draft.rules.to_vec(),
             draft,
             put,
             problems: Problems::default(),
             state,
             sequences: HashMap::new(),
+            removed: HashSet::new(),
+            replaced: HashMap::new(),
             failed: HashSet::new(),
         }
     }
@@ -100,6 +111,7 @@ impl<'a> Builder<'a> {
         });
         self.draft.limits = gateway.limits.clone();
         self.draft.path = gateway.path;
+        self.draft.roles_claim = gateway.roles_claim.as_str().into();
         if self.draft.dns != gateway.dns {
             self.draft.dns = gateway.dns.clone();
             self.draft.upkeep = self.draft.number;
@@ -109,7 +121,10 @@ impl<'a> Builder<'a> {
     fn step_out(&mut self, delta: &Delta<'_>) {
         for kind in Kind::ALL {
             for id in delta.remove.of(kind) {
-                self.take_out(kind, id);
+                if self.has(kind, id) {
+                    self.take_out(kind, id);
+                    self.removed.insert((kind, id.clone()));
+                }
             }
             let mut ids = HashSet::new();
             for (index, entry) in delta.put.of(kind).iter().enumerate() {
@@ -139,8 +154,10 @@ impl<'a> Builder<'a> {
             Kind::Consumers => {
                 let consumer = draft.consumers.remove(id)?;
                 self.groups.leave(&Place::Consumer(consumer.username.clone()));
+                self.replaced.insert(consumer.username.clone(), consumer);
             }
             Kind::Apps => _ = draft.apps.remove(id)?,
+            Kind::Apis => _ = draft.apis.remove(id)?,
             Kind::Routes => {
                 let route = draft.routes.remove(id)?;
                 draft.router.remove(&route.hosts, &route.uris, route.turn);
@@ -166,6 +183,7 @@ impl<'a> Builder<'a> {
                 Kind::Upstreams => self.upstream(entry, &at),
                 Kind::Consumers => self.consumer(entry, &at),
                 Kind::Apps => self.app(entry, &at),
+                Kind::Apis => self.api(entry, &at),
                 Kind::Routes => self.route(entry, &at),
                 Kind::GlobalRules => self.rule(entry, &at),
                 Kind::Ssls => self.ssl(entry, &at),
@@ -199,6 +217,9 @@ impl<'a> Builder<'a> {
         let chain = self.chain(&consumer.plugins, &Place::Consumer(consumer.username.as_str().into()), at);
         let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
         let consumer = Consumer::build(&consumer, chain, self.state, &mut problem);
+        if let Some(before) = self.replaced.remove(&*consumer.username) {
+            consumer.inherit(&before);
+        }
         if self.problems.len() == before {
             let mut problem = |pointer, why| self.problems.add(format!("{at}{pointer}"), why);
             self.draft.consumers.insert(consumer, &mut problem);
@@ -214,6 +235,14 @@ impl<'a> Builder<'a> {
                     self.problems.add(format!("{at}{pointer}"), why);
                 }
             }
+        }
+    }
+
+    fn api(&mut self, entry: &RawValue, at: &str) {
+        let Some(api) = self.decoded::<snapshot::Api>(entry, at) else { return };
+        match Api::build(api) {
+            Ok(api) => _ = self.draft.apis.insert(Arc::new(api)),
+            Err((pointer, why)) => self.problems.add(format!("{at}{pointer}"), why),
         }
     }
 
@@ -245,25 +274,25 @@ impl<'a> Builder<'a> {
     }
 
     fn ssl(&mut self, entry: &RawValue, at: &str) {
-        let Some(ssl) = self.decoded(entry, at) else { return };
+        // One that stays was good when it came, and goes on when it has expired since: a reload is no time to lose it.
+        let same = Kind::Ssls.id_of(entry).and_then(|id| self.built.same(&id, entry.get()));
+        let ssl = if same.is_none() { self.decoded::<snapshot::Ssl>(entry, at) } else { None };
         let problems = &mut self.problems;
         let mut problem = |(pointer, why)| problems.add(format!("{at}{pointer}"), why);
-        self.tls.insert(&ssl, &self.state.tickets, &mut problem);
+        let built = ssl.and_then(|ssl| TlsEntry::build(&ssl, entry.get(), &self.state.tickets, &mut problem));
+        if let Some(entry) = same.or(built) {
+            self.tls.insert(entry, &mut problem);
+        }
     }
 
-    /// Builds plugins. That of anonymous consumers is checked too, which all are known by now.
+    /// Builds plugins.
     fn chain(&mut self, configs: &snapshot::PluginConfigs, place: &Place, at: &str) -> Chain {
         let context = BuildContext { place, state: self.state, groups: &self.groups };
         let problems = &mut self.problems;
         let chain = Chain::build(configs, &context, &mut |name, problem: Problem| {
             problems.add(format!("{at}/plugins/{}{}", escaped(name), problem.pointer), problem.why);
         });
-        for (plugin, name) in chain.anonymous_consumers() {
-            if !self.has(Kind::Consumers, name) {
-                let at = format!("{at}/plugins/{plugin}/anonymous_consumer");
-                self.problems.add(at, format!("there is no consumer {name:?}"));
-            }
-        }
+        references::check_operations(&chain, at, self);
         chain
     }
 
@@ -281,6 +310,7 @@ impl<'a> Builder<'a> {
             Kind::Upstreams => self.draft.upstreams.contains(id),
             Kind::Consumers => self.draft.consumers.by_name(id).is_some(),
             Kind::Apps => self.draft.apps.contains(id),
+            Kind::Apis => self.draft.apis.contains(id),
             Kind::Routes => self.draft.routes.contains(id),
             Kind::GlobalRules => self.rules.iter().any(|rule| *rule.id == *id),
             Kind::Ssls => self.tls.contains(id),
@@ -288,8 +318,10 @@ impl<'a> Builder<'a> {
         is_there || (!self.failed.is_empty() && self.failed.contains(&(kind, id.to_owned())))
     }
 
-    pub fn rules(&self) -> impl Iterator<Item = (&str, &Chain)> {
-        self.rules.iter().map(|rule| (&*rule.id, &rule.chain))
+    /// Those of a kind that were there, were removed, and have not come anew.
+    pub fn gone(&self, kind: Kind) -> HashSet<&str> {
+        let removed = self.removed.iter().filter(|(of, id)| *of == kind && !self.has(kind, id));
+        removed.map(|(_, id)| id.as_str()).collect()
     }
 
     fn finish(mut self) -> Result<Generation, Vec<(String, String)>> {
@@ -298,8 +330,10 @@ impl<'a> Builder<'a> {
             return Err(problems);
         }
         self.rules.sort_by_key(|rule| rule.sequence);
+        let global = Chain::concatenated(self.rules.iter().map(|rule| &rule.chain));
         Ok(Generation {
-            global: Chain::concatenated(self.rules.iter().map(|rule| &rule.chain)),
+            told: global.told_headers().into(),
+            global,
             rules: self.rules.into(),
             tls: Arc::new(self.tls),
             groups: self.groups.into_groups(),

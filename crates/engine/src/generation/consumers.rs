@@ -1,9 +1,12 @@
 //! Consumers, found by name and by what proves them. There may be a hundred thousand, so each takes little room.
 
+use super::labels::Labels;
 use crate::plugins::{Chain, Problem, Proof, Scheme};
+use crate::roles;
 use crate::snapshot;
 use crate::state::State;
 use crate::table::{Keyed, Table};
+use crate::usage::LastUse;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -13,6 +16,8 @@ pub struct Consumer {
     pub username: Arc<str>,
     pub group: Option<Arc<str>>,
     pub custom_id: Option<Arc<str>>,
+    pub labels: Labels,
+    pub roles: Box<[Arc<str>]>,
     /// The consumer's own plugins, which go before a route's of the same name.
     pub chain: Chain,
     credentials: Box<[Credential]>,
@@ -23,6 +28,7 @@ struct Credential {
     id: Arc<str>,
     /// In seconds since 1970, from when on it proves nothing.
     expires_at: Option<NonZeroU64>,
+    last_use: LastUse,
     proof: Proof,
 }
 
@@ -49,6 +55,16 @@ pub struct Identity {
     pub consumer: Arc<Consumer>,
     /// None where nothing was proven and the caller goes on as an anonymous consumer.
     pub credential: Option<Arc<str>>,
+}
+
+impl Identity {
+    /// Notes that the credential was used, which has proven who it is.
+    pub fn note_use(&self) {
+        let Some(id) = &self.credential else { return };
+        if let Some(credential) = self.consumer.credentials.iter().find(|own| Arc::ptr_eq(&own.id, id)) {
+            credential.last_use.note();
+        }
+    }
 }
 
 /// All consumers of a generation. Authentication plugins ask here who it is that they have before them.
@@ -134,8 +150,26 @@ impl Consumer {
             username: consumer.username.as_str().into(),
             group: consumer.group.as_deref().map(Arc::from),
             custom_id: consumer.labels.get("custom_id").map(|id| id.as_str().into()),
+            labels: Labels::new(&consumer.labels),
+            roles: roles::names(&consumer.roles),
             chain,
             credentials: credentials.into(),
+        }
+    }
+}
+
+impl Consumer {
+    /// When its credential `id` was last used, in seconds since 1970; none: never, or there is none.
+    pub fn last_use(&self, id: &str) -> Option<u64> {
+        self.credentials.iter().find(|credential| *credential.id == *id)?.last_use.seconds()
+    }
+
+    /// Takes over from the consumer that had this name before when its credentials were last used.
+    pub(super) fn inherit(&self, before: &Self) {
+        for credential in &self.credentials {
+            if let Some(old) = before.credentials.iter().find(|old| old.id == credential.id) {
+                credential.last_use.inherit(&old.last_use);
+            }
         }
     }
 }
@@ -143,7 +177,8 @@ impl Consumer {
 impl Credential {
     fn build(credential: &snapshot::Credential, state: &State) -> Result<Self, Problem> {
         let proof = Proof::build(&credential.plugin, &credential.config, state)?;
-        Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, proof })
+        let last_use = LastUse::default();
+        Ok(Self { id: credential.id.as_str().into(), expires_at: credential.expires_at, last_use, proof })
     }
 
     fn has_expired(&self) -> bool {
@@ -169,6 +204,16 @@ impl Consumers {
     /// Whether anybody has an API key.
     pub fn have_keys(&self) -> bool {
         !self.proofs.keys.is_empty()
+    }
+
+    /// Takes over from all consumers that were before when their credentials were last used.
+    pub fn inherit(&self, before: &Self) {
+        for old in before.by_name.iter() {
+            if let Some(consumer) = self.by_name(&old.username).filter(|consumer| !Arc::ptr_eq(consumer, old))
+            {
+                consumer.inherit(old);
+            }
+        }
     }
 
     pub fn by_name(&self, username: &str) -> Option<&Arc<Consumer>> {

@@ -15,10 +15,30 @@ pub fn check_target(target: &Target, at: &str, builder: &mut Builder<'_>) {
     let (kind, id, field, word) = match target {
         Target::Upstream { upstream, .. } => (Kind::Upstreams, upstream, "upstream/id", "upstream"),
         Target::Mcp { app } => (Kind::Apps, app, "mcp/app", "app"),
+        Target::Document(document) => (Kind::Apps, &document.app, "document/app", "app"),
         Target::Static(_) => return,
     };
     if !builder.has(kind, id) {
         builder.problems.add(format!("{at}/target/{field}"), format!("there is no {word} {id:?}"));
+    }
+}
+
+/// The operations whose shapes plugins of the chain at `at` hold requests against.
+pub fn check_operations(chain: &Chain, at: &str, builder: &mut Builder<'_>) {
+    for (plugin, (api, operation)) in chain.checked_operations() {
+        let at = format!("{at}/plugins/{plugin}");
+        let Some(found) = builder.draft.apis.get(api) else {
+            if !builder.has(Kind::Apis, api) {
+                builder.problems.add(format!("{at}/api"), format!("there is no api {api:?}"));
+            }
+            continue;
+        };
+        if found.operation(operation).is_none() {
+            let near =
+                found.near(operation).map(|near| format!("; did you mean {near:?}?")).unwrap_or_default();
+            let why = format!("the api {api:?} has no operation {operation:?}{near}");
+            builder.problems.add(format!("{at}/operation"), why);
+        }
     }
 }
 
@@ -36,7 +56,7 @@ pub fn check(delta: &Delta<'_>, builder: &mut Builder<'_>) {
             }
         }
     }
-    let missed = Missed::find(delta, &put, builder);
+    let missed = Missed::find(&put, builder);
     missed.tell(delta, builder);
 }
 
@@ -46,34 +66,28 @@ struct Missed(HashMap<(Kind, Box<str>), Vec<String>>);
 impl Missed {
     /// Looks through everything that may need what was removed, but for the apps that were `put` in, whose tools were
     /// looked at.
-    fn find(delta: &Delta<'_>, put: &HashSet<String>, builder: &Builder<'_>) -> Self {
-        let gone = |kind: Kind| -> HashSet<&str> {
-            let removed = delta.remove.of(kind).iter().map(String::as_str);
-            removed.filter(|id| !builder.has(kind, id)).collect()
-        };
-        let [upstreams, consumers, apps, routes] =
-            [Kind::Upstreams, Kind::Consumers, Kind::Apps, Kind::Routes].map(gone);
+    fn find(put: &HashSet<String>, builder: &Builder<'_>) -> Self {
+        let [upstreams, apps, apis, routes] =
+            [Kind::Upstreams, Kind::Apps, Kind::Apis, Kind::Routes].map(|kind| builder.gone(kind));
         let mut missed = Self(HashMap::new());
-        let of_chain = |missed: &mut Self, chain: &Chain, who: &dyn Fn() -> String| {
-            for (_, name) in chain.anonymous_consumers().filter(|(_, name)| consumers.contains(name)) {
-                missed.add(Kind::Consumers, name, who());
-            }
-        };
-        if !(upstreams.is_empty() && consumers.is_empty() && apps.is_empty()) {
+        if !(upstreams.is_empty() && apps.is_empty() && apis.is_empty()) {
             for route in builder.draft.routes.iter() {
-                let who = || named(route);
                 match &route.target {
                     Target::Upstream { upstream, .. } if upstreams.contains(&**upstream) => {
-                        missed.add(Kind::Upstreams, upstream, who());
+                        missed.add(Kind::Upstreams, upstream, named(route));
                     }
-                    Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, who()),
+                    Target::Mcp { app } if apps.contains(&**app) => missed.add(Kind::Apps, app, named(route)),
+                    Target::Document(document) if apps.contains(&*document.app) => {
+                        missed.add(Kind::Apps, &document.app, named(route));
+                    }
                     _ => {}
                 }
-                of_chain(&mut missed, &route.chain, &who);
+                for (_, (api, _)) in
+                    route.chain.checked_operations().filter(|(_, (api, _))| apis.contains(api))
+                {
+                    missed.add(Kind::Apis, api, named(route));
+                }
             }
-        }
-        for (id, chain) in builder.rules() {
-            of_chain(&mut missed, chain, &|| format!("the global rule {id:?}"));
         }
         for app in builder.draft.apps.iter().filter(|app| !routes.is_empty() && !put.contains(app.id())) {
             let mut needed: Vec<&str> = app.routes().filter(|route| routes.contains(route)).collect();

@@ -5,14 +5,17 @@ use crate::http::headers::is_of_connection;
 use crate::http::path::normalise_literal;
 use crate::network::Networks;
 use crate::observe::Serial;
-use crate::plugins::Chain;
+use crate::plugins::{Chain, Entry, Phase};
 use crate::predicate::{Expression, Predicates};
+use crate::roles::Rule;
 use crate::router::Turn;
 use crate::snapshot;
 use crate::table::Keyed;
+use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A route, ready to run.
@@ -28,7 +31,13 @@ pub struct RouteEntry {
     pub service: Arc<str>,
     pub operation: Option<Arc<str>>,
     pub predicates: Predicates,
+    /// The roles that callers need; none: any caller.
+    pub rule: Option<Rule>,
     pub chain: Chain,
+    /// Headers in which only its plugins tell the upstream of the caller.
+    pub told: Box<[HeaderName]>,
+    /// Alike for operations whose authentication plugins have the same settings, so that they find out the same.
+    pub entrance: [u8; 32],
     pub websocket: bool,
     pub target: Target,
 }
@@ -42,6 +51,7 @@ pub enum Target {
         add_prefix: Box<str>,
     },
     Static(Box<StaticAnswer>),
+    Document(Box<DocumentAnswer>),
     /// To the MCP endpoint of the app of this id.
     Mcp {
         app: Box<str>,
@@ -53,6 +63,14 @@ pub struct StaticAnswer {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Bytes,
+}
+
+/// A document of which callers get the first variant that tells of nothing they may not call.
+pub struct DocumentAnswer {
+    pub app: Box<str>,
+    pub headers: HeaderMap,
+    /// With the names of the tools in it that ask for roles; the last has none.
+    pub variants: Box<[(Box<[String]>, Bytes)]>,
 }
 
 impl Keyed for RouteEntry {
@@ -84,11 +102,24 @@ impl RouteEntry {
             service: route.service.as_deref().or(route.api.as_deref()).map(Arc::from).unwrap_or_default(),
             operation: route.operation.as_deref().map(Arc::from),
             predicates,
+            rule: route.roles.as_deref().map(Rule::new),
+            told: chain.told_headers(),
             chain,
+            entrance: route.operation.as_ref().map(|_| entrance(&route.plugins)).unwrap_or_default(),
             websocket: route.websocket,
             target,
         })
     }
+}
+
+fn entrance(plugins: &snapshot::PluginConfigs) -> [u8; 32] {
+    let is_of_it = |name: &str| Entry::find(name).is_some_and(|entry| entry.phase == Phase::Authenticate);
+    let settings: Vec<_> = plugins.iter().filter(|(name, _)| is_of_it(name)).collect();
+    if settings.is_empty() {
+        return [0; 32];
+    }
+    let text = serde_json::to_vec(&settings).unwrap_or_default();
+    digest(&SHA256, &text).as_ref().first_chunk().copied().unwrap_or_default()
 }
 
 fn predicates(route: &snapshot::Route, at: &str, problems: &mut Problems) -> Predicates {
@@ -120,6 +151,7 @@ fn target(target: &snapshot::Target, at: &str, problems: &mut Problems) -> Optio
             Some(Target::Upstream { upstream, strip_prefix: strip_prefix?, add_prefix: add_prefix? })
         }
         snapshot::Target::Static(answer) => static_target(answer, at, problems),
+        snapshot::Target::Document(document) => document_target(document, at, problems),
         snapshot::Target::Mcp { app } => Some(Target::Mcp { app: app.as_str().into() }),
     }
 }
@@ -137,7 +169,7 @@ fn prefix(text: &str, at: String, problems: &mut Problems) -> Option<Box<str>> {
 
 fn static_target(answer: &snapshot::StaticResponse, at: &str, problems: &mut Problems) -> Option<Target> {
     let at = format!("{at}/target/static");
-    let headers = static_headers(answer, &at, problems);
+    let headers = fixed_headers(&answer.headers, &at, problems);
     // An interim status would leave the client waiting for the response that follows it (RFC 9110 section 15.2).
     let status = StatusCode::from_u16(answer.status).ok().filter(|status| !status.is_informational());
     if status.is_none() {
@@ -155,9 +187,20 @@ fn static_target(answer: &snapshot::StaticResponse, at: &str, problems: &mut Pro
     Some(Target::Static(Box::new(StaticAnswer { status: status?, headers, body: body? })))
 }
 
-fn static_headers(answer: &snapshot::StaticResponse, at: &str, problems: &mut Problems) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(answer.headers.len());
-    for (name, value) in &answer.headers {
+fn document_target(document: &snapshot::Document, at: &str, problems: &mut Problems) -> Option<Target> {
+    let at = format!("{at}/target/document");
+    let headers = fixed_headers(&document.headers, &at, problems);
+    if document.variants.last().is_none_or(|last| !last.tools.is_empty()) {
+        problems.add(format!("{at}/variants"), "the last variant must be for everybody");
+    }
+    let variants = document.variants.iter();
+    let variants = variants.map(|each| (each.tools.clone().into(), Bytes::from(each.body.clone()))).collect();
+    Some(Target::Document(Box::new(DocumentAnswer { app: document.app.as_str().into(), headers, variants })))
+}
+
+fn fixed_headers(given: &BTreeMap<String, String>, at: &str, problems: &mut Problems) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(given.len());
+    for (name, value) in given {
         let why = match (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
             (Ok(name), _) if is_of_connection(&name) => {
                 format!("{name} belongs to the connection; the gateway sets it where it is needed")

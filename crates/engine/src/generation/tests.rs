@@ -1,5 +1,6 @@
 //! What building refuses, each with the pointer to its place, and what it spells anew.
 
+mod certificates;
 mod deltas;
 mod properties;
 

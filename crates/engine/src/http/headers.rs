@@ -122,7 +122,8 @@ fn strip_nominated(headers: &mut HeaderMap) {
     }
 }
 
-fn may_not_be_nominated(token: &str) -> bool {
+/// Whether only the gateway may set or remove the header: it is part of the message itself, or says who sent it.
+pub fn may_not_be_nominated(token: &str) -> bool {
     let mut protected = NEVER_NOMINATED.iter().chain(&IDENTITY).chain(&FORWARDED);
     protected.any(|name| name.as_str().eq_ignore_ascii_case(token))
 }

@@ -25,7 +25,8 @@ pub struct Received {
     body: Body,
     /// The most bytes, and those that may still come.
     limit: Option<(u64, u64)>,
-    patience: Duration,
+    /// None: somebody else watches.
+    patience: Option<Duration>,
     /// Made at the first wait, since most bodies come with their head.
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
@@ -34,6 +35,15 @@ pub struct Received {
 impl Received {
     /// `body` with at most `limit` bytes and at most `patience` between two pieces; none is left as it is.
     pub fn within(body: Body, limit: Option<u64>, patience: Duration) -> Body {
+        Self::watched(body, limit, Some(patience))
+    }
+
+    /// `body` with at most `limit` bytes, however slowly they come.
+    pub fn at_most(body: Body, limit: u64) -> Body {
+        Self::watched(body, Some(limit), None)
+    }
+
+    fn watched(body: Body, limit: Option<u64>, patience: Option<Duration>) -> Body {
         if body.is_end_stream() {
             return body;
         }
@@ -41,13 +51,15 @@ impl Received {
         Body::stream(Self { body, limit, patience, timer: None, waiting: false })
     }
 
-    fn has_stalled(&mut self, context: &mut Context<'_>) -> bool {
-        let deadline = Instant::now() + self.patience;
+    /// After how long it has stalled, if it has.
+    fn has_stalled(&mut self, context: &mut Context<'_>) -> Option<Duration> {
+        let patience = self.patience?;
+        let deadline = Instant::now() + patience;
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if !std::mem::replace(&mut self.waiting, true) {
             timer.as_mut().reset(deadline);
         }
-        timer.as_mut().poll(context).is_ready()
+        timer.as_mut().poll(context).is_ready().then_some(patience)
     }
 
     fn count(&mut self, frame: &Frame<Bytes>) -> Result<(), BodyFault> {
@@ -67,12 +79,14 @@ impl http_body::Body for Received {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match Pin::new(&mut self.body).poll_frame(context) {
-            Poll::Pending if self.has_stalled(context) => {
-                // Whoever has more patience may ask again.
-                self.waiting = false;
-                Poll::Ready(Some(Err(BodyFault::Stalled(self.patience).into())))
-            }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => match self.has_stalled(context) {
+                Some(patience) => {
+                    // Whoever has more patience may ask again.
+                    self.waiting = false;
+                    Poll::Ready(Some(Err(BodyFault::Stalled(patience).into())))
+                }
+                None => Poll::Pending,
+            },
             Poll::Ready(Some(Ok(frame))) => {
                 self.waiting = false;
                 let counted = self.count(&frame);

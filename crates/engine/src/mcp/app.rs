@@ -5,6 +5,7 @@ use super::origin::Origins;
 use super::request::RequestTemplate;
 use super::schema::{InputSchema, OutputSchema};
 use crate::near::near;
+use crate::roles::Rule;
 use crate::snapshot::{self, App};
 use crate::table::Keyed;
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ pub struct McpApp {
     pub(super) listing: Listing,
     pub(super) origins: Origins,
     pub(super) max_result_characters: usize,
-    tools: Vec<Tool>,
+    pub(super) tools: Vec<Tool>,
     /// Names and aliases to the index of the tool.
     names: HashMap<Arc<str>, usize>,
 }
@@ -26,6 +27,8 @@ pub(super) struct Tool {
     pub name: Arc<str>,
     /// Id of the route that a call goes through.
     pub route: Arc<str>,
+    /// The roles that callers need, of each rule one.
+    pub rules: Arc<[Rule]>,
     pub schema: InputSchema,
     pub request: RequestTemplate,
     /// The definition's outputSchema, for which clients want `structuredContent` (2025-11-25, server/tools).
@@ -89,9 +92,14 @@ impl McpApp {
         self.tools.get(*self.names.get(name)?)
     }
 
-    /// The tool's name that is nearest to `name`.
+    /// Whether any tool is only for callers with certain roles.
+    pub(super) fn asks_for_roles(&self) -> bool {
+        self.tools.iter().any(|tool| !tool.rules.is_empty())
+    }
+
+    /// The tool's name that is nearest to `name`, among those that every caller may know of.
     pub(super) fn near(&self, name: &str) -> Option<&str> {
-        near(name, self.tools.iter().map(|tool| &*tool.name))
+        near(name, self.tools.iter().filter(|tool| tool.rules.is_empty()).map(|tool| &*tool.name))
     }
 }
 
@@ -122,6 +130,7 @@ impl Tool {
             Ok(schema) if problems.is_empty() => Ok(Self {
                 name: tool.name.as_str().into(),
                 route: tool.route.as_str().into(),
+                rules: tool.roles.iter().map(|roles| Rule::new(roles)).collect(),
                 schema,
                 request,
                 output,

@@ -10,8 +10,9 @@ use crate::generation::{Generation, RouteEntry, Target};
 use crate::http::{Request, Response};
 use crate::server::Worker;
 use crate::variable::{arguments, decodes_to};
-use ::http::{HeaderMap, HeaderName, Uri, header};
+use ::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use serde_json::{Map, Value};
+use std::fmt::{self, Display};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -92,9 +93,12 @@ async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Reque
         return Outcome::error("This tool leads to an MCP endpoint, which a tool cannot call.".into());
     }
     let credentials = credential_headers(caller.generation, route);
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // Taken before a key may stand in it, for models are shown it.
-    let uri = format!("{}://{host}{}", caller.arrival.scheme, request.uri());
+    let address = Address {
+        scheme: caller.arrival.scheme,
+        host: request.headers().get(header::HOST).cloned(),
+        uri: request.uri().clone(),
+    };
     let in_header = credentials.iter().any(|name| caller.headers.contains_key(name));
     pass_on(caller.headers, request.headers_mut(), &credentials);
     let arguments = credential_arguments(caller.generation, route);
@@ -104,6 +108,7 @@ async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Reque
         generation: caller.generation.clone(),
         route: route.clone(),
         name: tool.name.clone(),
+        rules: tool.rules.clone(),
         carrier: caller.carrier.clone(),
     };
     let arrival = Arrival { tool: Some(called), activity: None, ..caller.arrival.clone() };
@@ -112,8 +117,23 @@ async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Reque
         Box::pin(exchange::run(caller.worker, request, arrival));
     let (head, body) = exchange.await.into_parts();
     let called = Called { method: tool.request.method(), credential_headers: &credentials, had_credential };
-    let form = Form { max_characters: app.max_result_characters, output: tool.output.as_ref(), uri: &uri };
+    let form =
+        Form { max_characters: app.max_result_characters, output: tool.output.as_ref(), address: &address };
     Outcome::of(&head, body, &called, &form).await
+}
+
+/// Where a call went, written only for results that name it.
+struct Address {
+    scheme: &'static str,
+    host: Option<HeaderValue>,
+    uri: Uri,
+}
+
+impl Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        write!(formatter, "{}://{host}{}", self.scheme, self.uri)
+    }
 }
 
 /// Headers in which plugins of the route or of global rules take a credential, each once.
@@ -175,7 +195,6 @@ fn pass_on(from: &HeaderMap, to: &mut HeaderMap, credentials: &[HeaderName]) {
 mod tests {
     use super::*;
     use crate::plugins::testing::{Bench, get};
-    use ::http::HeaderValue;
     use serde_json::json;
 
     #[test]
@@ -235,7 +254,8 @@ mod tests {
         let (old, new) = (old.exchange(get("/")), old.swapped("route", json!({})).exchange(get("/")));
         let route = old.route.clone().unwrap();
         let generation = old.generation.clone();
-        let tool = Some(ToolCall { generation, route, name: "tool".into(), carrier: None });
+        let tool =
+            Some(ToolCall { generation, route, name: "tool".into(), rules: Arc::new([]), carrier: None });
         let arrival = Arrival { tool, ..new.arrival.clone() };
         let request = get("/").body(crate::http::Body::Empty).unwrap();
         let exchange = exchange::Exchange::for_test(&new.worker, request, arrival);

@@ -1,6 +1,6 @@
 //! What a response's body is: read up to a size, and then JSON, text or bytes by what the response says of it.
 
-use super::cut::compact;
+use super::compact::compact;
 use crate::http::{Body, BoxError};
 use ::http::{StatusCode, header, response};
 use bytes::Bytes;

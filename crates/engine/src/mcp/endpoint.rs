@@ -5,6 +5,7 @@ use super::app::McpApp;
 use super::call::{Caller, call};
 use super::era::{Era, check_legacy, check_modern, check_modern_notification, era, head};
 use super::message::{Code, Fault, Message, Params, answer, decode, text};
+use super::showing::shown;
 use crate::error::{Kind, ProxyError};
 use crate::exchange::{Carrier, Exchange};
 use crate::http::{Body, Response};
@@ -40,23 +41,23 @@ pub async fn serve(exchange: &mut Exchange, app: &Arc<McpApp>) -> Result<Respons
     Ok(message(exchange, app, &body).await)
 }
 
-async fn message(exchange: &Exchange, app: &McpApp, body: &[u8]) -> Response {
-    let headers = &exchange.request.headers;
+async fn message(exchange: &mut Exchange, app: &McpApp, body: &[u8]) -> Response {
     let message = match decode(body) {
         Ok(message) => message,
         Err((fault, id)) => {
-            return fault.response(status(&fault, era(headers, None)), id);
+            return fault.response(status(&fault, era(&exchange.request.headers, None)), id);
         }
     };
     match message {
         Message::Request { id, method, params } => {
-            let era = era(headers, params.meta);
+            let era = era(&exchange.request.headers, params.meta);
             match request(exchange, app, era, &method, &params).await {
                 Ok(parts) => answer(id, &parts.iter().map(Vec::as_slice).collect::<Vec<_>>()),
                 Err(fault) => fault.response(status(&fault, era), Some(id)),
             }
         }
         Message::Notification { method, params } => {
+            let headers = &exchange.request.headers;
             let checked = match era(headers, params.meta) {
                 Era::Legacy => check_legacy(headers),
                 Era::Modern => check_modern_notification(headers, &method, params.meta),
@@ -67,7 +68,7 @@ async fn message(exchange: &Exchange, app: &McpApp, body: &[u8]) -> Response {
             }
         }
         // A modern client must not send answers; a legacy one answers requests that this server never makes.
-        Message::Answer => match era(headers, None) {
+        Message::Answer => match era(&exchange.request.headers, None) {
             Era::Legacy => empty(StatusCode::ACCEPTED, false),
             Era::Modern => {
                 let fault =
@@ -80,7 +81,7 @@ async fn message(exchange: &Exchange, app: &McpApp, body: &[u8]) -> Response {
 
 /// The result of a request, in parts.
 async fn request(
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     app: &McpApp,
     era: Era,
     method: &str,
@@ -106,7 +107,9 @@ async fn request(
             let bad_cursor =
                 || Fault::new(Code::InvalidParams, "`params.cursor` is not a cursor of this list");
             let cursor = params.cursor.map(|raw| text(Some(raw)).ok_or_else(bad_cursor)).transpose()?;
-            app.listing.tools(cursor.as_deref(), era, scope).map(|list| vec![list]).ok_or_else(bad_cursor)
+            let shown = shown(exchange, app).await;
+            let list = app.listing.tools(cursor.as_deref(), era, scope, shown.as_deref());
+            list.map(|list| vec![list]).ok_or_else(bad_cursor)
         }
         ("tools/call", _) => tools_call(exchange, app, era, params).await,
         (method, _) => Err(Fault::new(Code::MethodNotFound, format!("Method not found: {}", head(method)))),

@@ -7,6 +7,7 @@ use crate::snapshot::App;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// Tools of one page. Most clients ask for all pages at once, some only for the first.
 const PAGE: usize = 200;
@@ -26,6 +27,8 @@ pub struct Listing {
     /// The result of server/discover up to `cacheScope`.
     discover: Vec<u8>,
     pages: Vec<Vec<u8>>,
+    /// The entries of the tools, where not every caller is shown all of them.
+    entries: Vec<Vec<u8>>,
     /// `"_meta":{...}` with which the modern era signs every result.
     signature: Vec<u8>,
 }
@@ -45,6 +48,9 @@ impl Listing {
             json!(versions)
         );
         let definitions: Vec<_> = app.tools.iter().map(|tool| &tool.definition).collect();
+        let is_shared = app.tools.iter().all(|tool| tool.roles.is_empty());
+        let own = definitions.iter().filter(|_| !is_shared);
+        let entries = own.map(|entry| serde_json::to_vec(entry).unwrap_or_default()).collect();
         let pages = definitions.chunks(PAGE).map(|page| serde_json::to_vec(page).unwrap_or_default());
         let mut pages: Vec<_> = pages.collect();
         if pages.is_empty() {
@@ -55,6 +61,7 @@ impl Listing {
                 .into_bytes(),
             discover: discover.into_bytes(),
             pages,
+            entries,
             signature: signature.into_bytes(),
         }
     }
@@ -73,25 +80,49 @@ impl Listing {
         [self.discover.as_slice(), scope.as_bytes(), &self.signature, b"}"].concat()
     }
 
-    /// The result of `tools/list` from `cursor` on; none where the cursor is not one of ours.
-    pub fn tools(&self, cursor: Option<&str>, era: Era, scope: &str) -> Option<Vec<u8>> {
+    /// The result of `tools/list` from `cursor` on; none where the cursor is not one of ours. `shown` says of each tool
+    /// whether this caller may see it; none: it may see all.
+    pub fn tools(
+        &self,
+        cursor: Option<&str>,
+        era: Era,
+        scope: &str,
+        shown: Option<&[bool]>,
+    ) -> Option<Vec<u8>> {
         let index = match cursor {
             None => 0,
             Some(cursor) => page_of(cursor)?,
         };
-        let page = self.pages.get(index)?;
-        let next = (index + 1 < self.pages.len()).then(|| {
+        let (page, has_next) = match shown {
+            None => (Cow::Borrowed(self.pages.get(index)?.as_slice()), index + 1 < self.pages.len()),
+            Some(shown) => self.page(index, shown)?,
+        };
+        let scope = if shown.is_some() { "private" } else { scope };
+        let next = has_next.then(|| {
             format!(",\"nextCursor\":\"{}\"", URL_SAFE_NO_PAD.encode(format!("{CURSOR}{}", index + 1)))
         });
         let next = next.unwrap_or_default();
         Some(match era {
-            Era::Legacy => [b"{\"tools\":".as_slice(), page, next.as_bytes(), b"}"].concat(),
+            Era::Legacy => [b"{\"tools\":".as_slice(), &page, next.as_bytes(), b"}"].concat(),
             Era::Modern => {
                 let rest = format!("{next},\"ttlMs\":{KEPT},\"cacheScope\":\"{scope}\",");
                 let head = b"{\"resultType\":\"complete\",\"tools\":".as_slice();
-                [head, page, rest.as_bytes(), &self.signature, b"}"].concat()
+                [head, &page, rest.as_bytes(), &self.signature, b"}"].concat()
             }
         })
+    }
+
+    /// A page of the tools that are shown, and whether another follows.
+    fn page(&self, index: usize, shown: &[bool]) -> Option<(Cow<'_, [u8]>, bool)> {
+        let entries =
+            self.entries.iter().zip(shown).filter_map(|(entry, shown)| shown.then_some(entry.as_slice()));
+        let mut rest = entries.skip(index.checked_mul(PAGE)?).peekable();
+        if index > 0 && rest.peek().is_none() {
+            return None;
+        }
+        let page: Vec<&[u8]> = rest.by_ref().take(PAGE).collect();
+        let page = [b"[".as_slice(), &page.join(b",".as_slice()), b"]"].concat();
+        Some((page.into(), rest.peek().is_some()))
     }
 
     /// What stands before the other members of a result of this era, whose own `_meta` is `meta`.
@@ -169,7 +200,7 @@ mod tests {
         let mut names = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
-            let page = parsed(&listing.tools(cursor.as_deref(), Era::Modern, "private").unwrap());
+            let page = parsed(&listing.tools(cursor.as_deref(), Era::Modern, "private", None).unwrap());
             assert_eq!((&page["resultType"], &page["cacheScope"]), (&json!("complete"), &json!("private")));
             names.extend(page["tools"].as_array().unwrap().iter().map(|tool| tool["name"].clone()));
             match page["nextCursor"].as_str() {
@@ -179,8 +210,43 @@ mod tests {
         }
         assert_eq!(names, (0..450).map(|index| json!(format!("tool{index}"))).collect::<Vec<_>>());
         for bad in ["", "x", "dG9vbHM6OTk", "dG9vbHM6MA", "dG9vbHM6LTE", "%%"] {
-            assert!(listing.tools(Some(bad), Era::Legacy, "public").is_none(), "{bad}");
+            assert!(listing.tools(Some(bad), Era::Legacy, "public", None).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_caller_s_list_has_what_is_shown_to_it_and_is_its_own() {
+        let request = json!({"method": "GET", "host": "a", "path": "/", "accept": "*/*"});
+        let tool = |index: usize| {
+            let name = format!("tool{index}");
+            json!({"name": name, "route": "r", "request": request, "roles": [["staff"]],
+                "definition": {"name": name, "inputSchema": {"type": "object"}}})
+        };
+        let tools: Vec<_> = (0..450).map(tool).collect();
+        let app = json!({"id": "a", "name": "a", "title": "A", "version": "1", "max_result_characters": 1000,
+            "tools": tools});
+        let listing = Listing::build(&serde_json::from_value(app).unwrap());
+        let shown: Vec<bool> = (0..450).map(|index| index % 2 == 1).collect();
+        let page = |cursor: Option<&str>, shown: &[bool]| {
+            listing.tools(cursor, Era::Modern, "public", Some(shown)).map(|page| parsed(&page))
+        };
+        let first = page(None, &shown).unwrap();
+        assert_eq!(first["cacheScope"], "private");
+        assert_eq!(
+            (first["tools"].as_array().unwrap().len(), &first["tools"][199]["name"]),
+            (200, &json!("tool399"))
+        );
+        let second = page(first["nextCursor"].as_str(), &shown).unwrap();
+        assert_eq!(
+            (second["tools"].as_array().unwrap().len(), &second["tools"][24]["name"]),
+            (25, &json!("tool449"))
+        );
+        assert_eq!(second["nextCursor"], json!(null));
+        assert_eq!(page(None, &[false; 450]).unwrap()["tools"], json!([]));
+        assert!(page(first["nextCursor"].as_str(), &[false; 450]).is_none());
+        // Whole pages are followed by no empty one.
+        let whole: Vec<bool> = (0..450).map(|index| index < 200).collect();
+        assert_eq!(page(None, &whole).unwrap()["nextCursor"], json!(null));
     }
 
     #[test]
@@ -209,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_legacy_list_has_nothing_of_the_modern_era() {
-        let page = listing(1).tools(None, Era::Legacy, "public").unwrap();
+        let page = listing(1).tools(None, Era::Legacy, "public", None).unwrap();
         let expected = r#"{"tools":[{"name":"tool0","inputSchema":{"type":"object"}}]}"#;
         assert_eq!(String::from_utf8(page).unwrap(), expected);
     }

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use std::fmt::Display;
 
 /// `CallToolResult`.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ pub struct Form<'a> {
     /// The tool's outputSchema. JSON is then given as `structuredContent` too, on which its clients insist.
     pub output: Option<&'a OutputSchema>,
     /// The address that was called, to name bytes by.
-    pub uri: &'a str,
+    pub address: &'a dyn Display,
 }
 
 impl Outcome {
@@ -215,7 +216,7 @@ impl Outcome {
         Self::block(Block::Other(match mime_type.split('/').next() {
             Some("image") => Other::Image(Media { data, mime_type }),
             Some("audio") => Other::Audio(Media { data, mime_type }),
-            _ => Other::Resource { resource: Blob { uri: form.uri.to_owned(), mime_type, blob: data } },
+            _ => Other::Resource { resource: Blob { uri: form.address.to_string(), mime_type, blob: data } },
         }))
     }
 }
@@ -273,7 +274,7 @@ mod tests {
         let credential_headers = [HeaderName::from_static("apikey")];
         let called =
             Called { method: &Method::GET, credential_headers: &credential_headers, had_credential: false };
-        let form = Form { max_characters: 1000, output, uri: "http://api.example.com/a" };
+        let form = Form { max_characters: 1000, output, address: &"http://api.example.com/a" };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let outcome = runtime.block_on(Outcome::of(&head, body, &called, &form));
         serde_json::from_slice(&outcome.json().unwrap()).unwrap()

@@ -2,27 +2,17 @@
 //! that a model can act on; whether an answer is as the tool says. Patterns run on a linear engine, references never
 //! leave the schema, and every run has a meter, so no value can cost more than a fixed number of steps.
 
-use super::metered::{Meter, Metered, Part};
 use crate::near::near;
+use crate::schema::{self, CHECKING, EXPLAINING, Meter, Metered, Part, cut, shortened, shown, with_article};
 use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{Draft, PatternOptions, ValidationError, Validator};
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value};
-use std::fmt::{self, Display, Write as _};
 
 /// At most this many complaints: a model mends a few at a time, and the rest often follow from the first.
 const MOST: usize = 10;
 
-/// Characters of a value or list that are shown in a complaint.
-const SHOWN: usize = 200;
-
 /// Characters of a complaint.
 const LONGEST: usize = 1000;
-
-/// Steps in which a value must be known to fit: some for each value of the largest message that is taken.
-const CHECKING: usize = 10_000_000;
-
-/// Steps for finding out what does not fit. They bound the mistakes too, which are all found before one is told.
-const EXPLAINING: usize = 100_000;
 
 const TOO_LARGE: &str =
     "The arguments are too large, or nested too deeply, to be checked: send less at a time.";
@@ -56,12 +46,7 @@ fn compile(schema: &Value) -> Result<Validator<Metered>, String> {
     if schema.get("type").and_then(Value::as_str) != Some("object") {
         return Err("the root must have the type object".into());
     }
-    jsonschema::options_for::<Metered>()
-        .with_draft(Draft::Draft202012)
-        .with_pattern_options(PatternOptions::regex())
-        .offline()
-        .build(schema)
-        .map_err(|error| format!("is not a valid JSON Schema: {}", shown(&error)))
+    schema::compile(schema)
 }
 
 impl InputSchema {
@@ -201,51 +186,12 @@ fn place(pointer: &str) -> String {
     if pointer.is_empty() { String::new() } else { place }
 }
 
-fn with_article(name: &str) -> String {
-    match name {
-        "null" => "null".into(),
-        "array" => "a list".into(),
-        "object" | "integer" => format!("an {name}"),
-        name => format!("a {name}"),
-    }
-}
-
 /// `integer, The speaker's id`: type and description of a property.
 fn summary(schema: &Value) -> String {
     let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::trim).unwrap_or_default();
     let both = [text("type"), text("description").trim_end_matches('.')];
     let both: Vec<_> = both.into_iter().filter(|part| !part.is_empty()).collect();
     shortened(&both.join(", "))
-}
-
-fn shortened(text: &str) -> String {
-    cut(text, SHOWN)
-}
-
-fn cut(text: &str, limit: usize) -> String {
-    match text.char_indices().nth(limit) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
-
-/// The head of what `whole` displays; the rest is not even written, for it can be of any size.
-fn shown(whole: &impl Display) -> String {
-    struct Head(String);
-
-    impl fmt::Write for Head {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            // No text has more characters than bytes, so what is enough is known to be.
-            let end = text.char_indices().nth(SHOWN + 1).map_or(text.len(), |(end, _)| end);
-            self.0.push_str(text.get(..end).unwrap_or_default());
-            if self.0.len() > 4 * SHOWN { Err(fmt::Error) } else { Ok(()) }
-        }
-    }
-
-    let mut head = Head(String::new());
-    // It fails when there is enough.
-    let _ = write!(head, "{whole}");
-    shortened(&head.0)
 }
 
 #[cfg(test)]

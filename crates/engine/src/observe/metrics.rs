@@ -38,6 +38,7 @@ pub struct Metrics {
     handshake_errors: Family<HandshakeLabels, Counter>,
     errors: Family<ErrorLabels, Counter>,
     tool_calls: Family<ToolLabels, Counter>,
+    invalid_requests: Family<InvalidLabels, Counter>,
     access_log_dropped: Counter,
     /// Filled anew by each scrape, and by nobody else.
     upstreams: ClearedFamily<UpstreamLabels, Gauge>,
@@ -61,6 +62,12 @@ struct ToolLabels {
     tool: Arc<str>,
     route: Arc<str>,
     code: u16,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct InvalidLabels {
+    route: Arc<str>,
+    outcome: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -122,6 +129,9 @@ impl Default for Metrics {
         let tool_calls = Family::default();
         let help = "Calls of tools by the status that their operation answered with";
         registry.register("toolway_tool_calls", help, Family::clone(&tool_calls));
+        let invalid_requests = Family::default();
+        let help = "Requests that are not as the document of their api says";
+        registry.register("toolway_invalid_requests", help, Family::clone(&invalid_requests));
         let access_log_dropped = Counter::default();
         let help =
             "Lines that the access log lost, because it could not be written as fast as requests ended";
@@ -139,6 +149,7 @@ impl Default for Metrics {
             handshake_errors,
             errors,
             tool_calls,
+            invalid_requests,
             access_log_dropped,
             upstreams,
         }
@@ -158,6 +169,11 @@ impl Metrics {
     /// Counts an error that the gateway itself answered with.
     pub fn count_error(&self, code: &'static str) {
         self.errors.series(&ErrorLabels { code }).inc();
+    }
+
+    /// Counts a request that is not as the document of its api says; `outcome` is `refused` or `reported`.
+    pub fn count_invalid(&self, route: Arc<str>, outcome: &'static str) {
+        self.invalid_requests.series(&InvalidLabels { route, outcome }).inc();
     }
 
     /// Counts a client connection that was accepted.

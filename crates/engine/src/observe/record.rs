@@ -25,6 +25,8 @@ pub struct Record {
     pub error: Option<&'static str>,
     /// What exactly went wrong, for operators; clients are not told.
     pub error_detail: Option<String>,
+    /// What is wrong with the request, where that is only reported.
+    pub invalid: Option<String>,
     /// `host:port` of the node that answered.
     pub upstream: Option<Arc<str>>,
     /// From the first try to the upstream's response head.
@@ -58,6 +60,7 @@ impl Record {
             status: 0,
             error: None,
             error_detail: None,
+            invalid: None,
             upstream: None,
             upstream_latency: None,
             latency: Duration::ZERO,

@@ -39,7 +39,7 @@ pub struct Config {
     hide_credentials: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid password go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid password go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -107,10 +107,6 @@ impl Plugin for BasicAuth {
 
     fn shows_credentials(&self) -> bool {
         !self.hide_credentials
-    }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
     }
 }
 

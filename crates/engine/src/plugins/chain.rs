@@ -18,12 +18,13 @@ pub struct Chain {
 #[derive(Clone)]
 struct Step {
     entry: &'static Entry,
+    phase: Phase,
     plugin: Arc<dyn Plugin>,
 }
 
 impl Step {
     fn order(&self) -> (Phase, Reverse<i32>, &'static str) {
-        (self.entry.phase, Reverse(self.entry.priority), self.entry.name)
+        (self.phase, Reverse(self.entry.priority), self.entry.name)
     }
 }
 
@@ -41,12 +42,17 @@ impl Chain {
                 continue;
             };
             match entry.build(config, context) {
-                Ok(plugin) => steps.push(Step { entry, plugin }),
+                Ok(plugin) => steps.push(Step { entry, phase: entry.phase_at(context.place), plugin }),
                 Err(why) => problem(name, why),
             }
         }
         steps.sort_by_key(Step::order);
         Self { steps: steps.into() }
+    }
+
+    /// Headers in which only plugins of the chain tell the upstream of the caller.
+    pub fn told_headers(&self) -> Box<[HeaderName]> {
+        self.steps.iter().flat_map(|step| step.plugin.told_headers()).cloned().collect()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -65,7 +71,7 @@ impl Chain {
         phases: std::ops::RangeInclusive<Phase>,
         exchange: &mut Exchange,
     ) -> Option<Response> {
-        for step in self.steps.iter().filter(|step| phases.contains(&step.entry.phase)) {
+        for step in self.steps.iter().filter(|step| phases.contains(&step.phase)) {
             match step.plugin.request(exchange) {
                 Flow::Continue => {}
                 Flow::Respond(response) => return Some(response),
@@ -119,13 +125,13 @@ impl Chain {
 
     /// This chain without those limits that are of `counted` by name: an exchange within another is no second call.
     pub fn without_limits_of(&self, counted: &Chain) -> Chain {
-        let counts = |step: &&Step| step.entry.phase != Phase::Limit || !counted.has(step.entry.name);
+        let counts = |step: &&Step| step.phase != Phase::Limit || !counted.has(step.entry.name);
         Chain { steps: self.steps.iter().filter(counts).cloned().collect() }
     }
 
-    /// The anonymous consumers that plugins of the chain name, each with the plugin's name.
-    pub fn anonymous_consumers(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.anonymous_consumer()?)))
+    /// The operations whose shapes plugins of the chain hold requests against, each with the plugin's name.
+    pub fn checked_operations(&self) -> impl Iterator<Item = (&'static str, (&str, &str))> {
+        self.steps.iter().filter_map(|step| Some((step.entry.name, step.plugin.checked_operation()?)))
     }
 
     fn has(&self, name: &str) -> bool {

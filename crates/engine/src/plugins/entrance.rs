@@ -29,24 +29,27 @@ impl Entrance {
         Ok(Self { challenge, anonymous_consumer })
     }
 
-    pub fn anonymous_consumer(&self) -> Option<&str> {
-        self.anonymous_consumer.as_deref()
-    }
-
-    /// Lets the caller in and sets the exchange's identity, or gives the refusal with the reason.
+    /// Lets the caller in and sets the exchange's identity, or gives the refusal with the reason. Where the anonymous
+    /// consumer is not there, nobody goes on as that; the record says so.
     pub fn admit(&self, exchange: &mut Exchange, proven: Result<Identity, &str>) -> Option<Response> {
-        let anonymous = |why| {
-            let username = self.anonymous_consumer.as_ref().ok_or(why)?;
-            let consumer = exchange.generation.consumers.by_name(username).ok_or(why)?.clone();
-            Ok(Identity { consumer, credential: None })
-        };
-        match proven.or_else(anonymous) {
+        let why = match proven {
             Ok(identity) => {
                 exchange.identity = Some(identity);
-                None
+                // Another plugin of `multi-auth` may have missed its anonymous consumer.
+                exchange.record.error_detail = None;
+                return None;
             }
-            Err(why) => Some(self.refuse(why)),
+            Err(why) => why,
+        };
+        if let Some(username) = &self.anonymous_consumer {
+            if let Some(consumer) = exchange.generation.consumers.by_name(username).cloned() {
+                exchange.identity = Some(Identity { consumer, credential: None });
+                return None;
+            }
+            exchange.record.error_detail =
+                Some(format!("there is no consumer {username:?}, which anonymous_consumer names"));
         }
+        Some(self.refuse(why))
     }
 
     fn refuse(&self, why: &str) -> Response {

@@ -15,14 +15,16 @@ use super::{Build, BuildContext, Flow, Plugin, Proof, Scheme};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
-use crate::http::headers::is_of_connection;
-use crate::variable::cookie;
+use crate::http::headers::{is_of_connection, may_not_be_nominated};
+use crate::roles::claim_at;
+use crate::variable::{cookie, write_claim};
 use ::http::header::HOST;
 use ::http::{HeaderName, HeaderValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use token::{Claim, Claims, Token, Verdict};
@@ -52,9 +54,15 @@ pub struct Config {
     claims_to_verify: Option<Vec<Claim>>,
     /// Whether the token's claims are kept for this request's variables, such as `$jwt_claim_sub`.
     store_in_ctx: bool,
+    /// Whether the roles in a token's claims are the caller's roles too. Only for keys with which others than the callers
+    /// sign: who signs its own tokens could give itself any role.
+    roles_from_token: bool,
+    /// Headers that tell the upstream claims of the token, each with its claim; dots lead to a claim within others. Texts
+    /// of a list have spaces between them. The same headers of a client are removed.
+    upstream_headers: BTreeMap<String, String>,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid token go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid token go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -68,6 +76,8 @@ impl Default for Config {
             key_claim_name: "key".into(),
             claims_to_verify: None,
             store_in_ctx: false,
+            roles_from_token: false,
+            upstream_headers: BTreeMap::new(),
             realm: "jwt".into(),
             anonymous_consumer: None,
         }
@@ -86,6 +96,10 @@ pub struct JwtAuth {
     key_claim_name: String,
     claims: Claims,
     stores_claims: bool,
+    gives_roles: bool,
+    /// Headers for the upstream, and the claims that they tell.
+    told: Vec<HeaderName>,
+    told_claims: Vec<String>,
     entrance: Entrance,
 }
 
@@ -111,6 +125,7 @@ impl Build for JwtAuth {
         if config.claims_to_verify.as_ref().is_some_and(Vec::is_empty) {
             return Err("claims_to_verify: must not be empty; leave it out for the default".into());
         }
+        let told = told_headers(config.upstream_headers.keys(), &header)?;
         Ok(Self {
             header: [header],
             query: [config.query],
@@ -118,7 +133,10 @@ impl Build for JwtAuth {
             hide_credentials: config.hide_credentials,
             key_claim_name: config.key_claim_name,
             claims: config.claims_to_verify.map_or(Claims::WherePresent, Claims::All),
-            stores_claims: config.store_in_ctx,
+            stores_claims: config.store_in_ctx || config.roles_from_token,
+            gives_roles: config.roles_from_token,
+            told,
+            told_claims: config.upstream_headers.into_values().collect(),
             entrance: Entrance::new("Bearer", &config.realm, config.anonymous_consumer)?,
         })
     }
@@ -141,6 +159,10 @@ impl Plugin for JwtAuth {
         &self.query
     }
 
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
+    }
+
     fn credential_cookies(&self) -> &[Arc<str>] {
         &self.cookie
     }
@@ -148,13 +170,23 @@ impl Plugin for JwtAuth {
     fn shows_credentials(&self) -> bool {
         !self.hide_credentials
     }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
-    }
 }
 
-type Kept = Option<Box<serde_json::Map<String, Value>>>;
+/// The headers that tell claims, none of which HTTP, the gateway or the token itself has another use for.
+fn told_headers<'a>(
+    names: impl Iterator<Item = &'a String>,
+    token: &HeaderName,
+) -> Result<Vec<HeaderName>, String> {
+    let read = |name: &String| {
+        let header =
+            name.parse().map_err(|_| format!("upstream_headers: {name:?} is not a valid header name"))?;
+        if is_of_connection(&header) || may_not_be_nominated(header.as_str()) || header == *token {
+            return Err(format!("upstream_headers: {header} has another use, so it cannot tell a claim"));
+        }
+        Ok(header)
+    };
+    names.map(read).collect()
+}
 
 /// Why nobody is proven to call.
 enum Unproven {
@@ -173,10 +205,12 @@ impl JwtAuth {
     fn conclude(
         &self,
         exchange: &mut Exchange,
-        proven: Result<(Identity, Kept), &'static str>,
+        proven: Result<(Identity, Map<String, Value>), &'static str>,
     ) -> Option<Response> {
         let proven = proven.map(|(identity, claims)| {
-            exchange.claims = claims;
+            self.tell(exchange, &claims);
+            exchange.claims = self.stores_claims.then(|| Box::new(claims));
+            exchange.claims_are_own = !self.gives_roles;
             exchange.caller_token = self.presented_token(exchange);
             identity
         });
@@ -201,7 +235,11 @@ impl JwtAuth {
         self.conclude(exchange, Err(UNVERIFIED))
     }
 
-    fn proven(&self, exchange: &Exchange, keys: Option<&KeySet>) -> Result<(Identity, Kept), Unproven> {
+    fn proven(
+        &self,
+        exchange: &Exchange,
+        keys: Option<&KeySet>,
+    ) -> Result<(Identity, Map<String, Value>), Unproven> {
         let text = self.token(exchange)?;
         let token = Token::read(&text).ok_or(INVALID)?;
         let key = token.claims.get(&self.key_claim_name).and_then(Value::as_str).ok_or(NO_KEY)?;
@@ -216,8 +254,19 @@ impl JwtAuth {
             Verdict::Bad => return Err(UNVERIFIED.into()),
             Verdict::Fetch(remote) => return Err(Unproven::Fetch(remote)),
         }
-        let claims = self.stores_claims.then(|| Box::new(token.claims));
-        Ok((found.identity(), claims))
+        let identity = found.identity();
+        Ok((identity, token.claims))
+    }
+
+    /// Tells the upstream what it is to know of the claims; what cannot stand in a header is left out.
+    fn tell(&self, exchange: &mut Exchange, claims: &Map<String, Value>) {
+        for (header, claim) in self.told.iter().zip(&self.told_claims) {
+            let mut text = String::new();
+            let is_text = claim_at(claims, claim).is_some_and(|claim| write_claim(claim, &mut text));
+            if let Some(value) = HeaderValue::from_str(&text).ok().filter(|_| is_text) {
+                exchange.request.headers.insert(header, value);
+            }
+        }
     }
 
     /// The token as it came. The value of a header is shared, not copied.

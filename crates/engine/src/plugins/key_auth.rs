@@ -3,6 +3,8 @@
 //! Fields, statuses and messages are Apache APISIX's, but the key is not passed on to the upstream unless
 //! `hide_credentials` is set to false (APISIX passes it on by default). Keys are looked up by their SHA-256.
 
+mod made;
+
 use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
@@ -29,7 +31,7 @@ pub struct Config {
     hide_credentials: bool,
     /// The realm that a refusal names in `WWW-Authenticate`.
     realm: String,
-    /// The consumer as which callers without a valid key go on, which must exist; without it they are refused.
+    /// The consumer as which callers without a valid key go on. Without it, and while there is no such consumer, they are refused.
     anonymous_consumer: Option<String>,
 }
 
@@ -81,6 +83,9 @@ impl Build for KeyAuth {
 impl Plugin for KeyAuth {
     fn request(&self, exchange: &mut Exchange) -> Flow<'_> {
         let proven = self.key(exchange).and_then(|key| {
+            if !made::may_be_key(&key) {
+                return Err(INVALID);
+            }
             let digest = digest(&SHA256, &key);
             let digest = digest.as_ref().try_into().map_err(|_| INVALID)?;
             exchange.generation.consumers.by_key(digest).ok_or(INVALID)
@@ -98,10 +103,6 @@ impl Plugin for KeyAuth {
 
     fn shows_credentials(&self) -> bool {
         !self.hide_credentials
-    }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
     }
 }
 
@@ -260,6 +261,16 @@ mod tests {
     }
 
     #[test]
+    fn refuses_as_without_it_while_the_anonymous_consumer_is_not_there() {
+        let (exchange, response) = run(json!({"anonymous_consumer": "nobody"}), get("/"));
+        assert_eq!(response.unwrap().status(), 401);
+        assert!(exchange.identity.is_none());
+        let why = "there is no consumer \"nobody\", which anonymous_consumer names";
+        assert_eq!(exchange.record.error_detail.as_deref(), Some(why));
+        assert_refused(json!({"anonymous_consumer": "nobody"}), get("/"), "Missing API key in request");
+    }
+
+    #[test]
     fn tells_the_header_that_a_tool_call_has_to_pass_on() {
         let bench = Bench::new(json!({"key-auth": {"header": "X-Key"}}));
         let headers: Vec<_> = bench.chain().credential_headers().cloned().collect();
@@ -278,7 +289,6 @@ mod tests {
             (json!({"realm": "a\"b"}), "must not contain quotes"),
             (json!({"realm": "a\nb"}), "printable"),
             (json!({"key": "secret"}), "unknown field `key`"),
-            (json!({"anonymous_consumer": "nobody"}), "there is no consumer \"nobody\""),
         ];
         for (config, why) in wrong {
             let message = Bench::problem(json!({"key-auth": config}));

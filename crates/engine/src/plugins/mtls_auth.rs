@@ -70,10 +70,6 @@ impl Plugin for MtlsAuth {
         let proven = proven(exchange);
         self.entrance.admit(exchange, proven).into()
     }
-
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.entrance.anonymous_consumer()
-    }
 }
 
 /// A certificate that is known by its fingerprint goes before one that is known by its subject.

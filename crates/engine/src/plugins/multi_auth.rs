@@ -6,7 +6,6 @@ use super::{Build, BuildContext, Entry, Flow, Phase, Plugin, Waiting};
 use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::http::Response;
-use crate::http::headers::strip_alike;
 use ::http::header::WWW_AUTHENTICATE;
 use ::http::{HeaderName, HeaderValue, StatusCode};
 use schemars::JsonSchema;
@@ -30,6 +29,7 @@ pub struct MultiAuth {
     plugins: Vec<Arc<dyn Plugin>>,
     headers: Vec<HeaderName>,
     arguments: Vec<String>,
+    told: Vec<HeaderName>,
 }
 
 impl Build for MultiAuth {
@@ -52,16 +52,13 @@ impl Build for MultiAuth {
         }
         let headers = plugins.iter().flat_map(|plugin| plugin.credential_headers()).cloned().collect();
         let arguments = plugins.iter().flat_map(|plugin| plugin.credential_arguments()).cloned().collect();
-        Ok(Self { plugins, headers, arguments })
+        let told = plugins.iter().flat_map(|plugin| plugin.told_headers()).cloned().collect();
+        Ok(Self { plugins, headers, arguments, told })
     }
 }
 
 impl Plugin for MultiAuth {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
-        // The one that recognises the caller may come before the one whose headers these are.
-        for plugin in &self.plugins {
-            strip_alike(&mut exchange.request.headers, plugin.told_headers());
-        }
         let mut challenges = Vec::new();
         for (nth, plugin) in self.plugins.iter().enumerate() {
             let refused = match plugin.request(exchange) {
@@ -87,12 +84,12 @@ impl Plugin for MultiAuth {
         &self.arguments
     }
 
-    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
-        &self.plugins
+    fn told_headers(&self) -> &[HeaderName] {
+        &self.told
     }
 
-    fn anonymous_consumer(&self) -> Option<&str> {
-        self.plugins.iter().find_map(|plugin| plugin.anonymous_consumer())
+    fn alternatives(&self) -> &[Arc<dyn Plugin>] {
+        &self.plugins
     }
 }
 
@@ -207,10 +204,6 @@ mod tests {
             (json!([{"key-auth": {}}, {"cors": {}}]), "\"cors\" is no authentication plugin"),
             (json!([{"key-auth": {}}, {"multi-auth": {}}]), "\"multi-auth\" is no authentication plugin"),
             (json!([{"key-auth": {}}, {"basic-auth": {"realm": 7}}]), "basic-auth: realm: "),
-            (
-                json!([{"key-auth": {}}, {"basic-auth": {"anonymous_consumer": "nobody"}}]),
-                "there is no consumer \"nobody\"",
-            ),
         ] {
             let message = Bench::problem(json!({"multi-auth": {"auth_plugins": plugins}}));
             assert!(message.contains(why), "{message}");

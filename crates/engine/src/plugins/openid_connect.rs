@@ -21,8 +21,9 @@ use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
-use crate::http::headers::{is_of_connection, strip_alike};
+use crate::http::headers::is_of_connection;
 use crate::outbound::Fault;
+use crate::roles::claim_at;
 use crate::server::Worker;
 use crate::variable::write_claim;
 use ::http::header::{AUTHORIZATION, HOST};
@@ -66,7 +67,7 @@ pub struct OpenidConnect {
     consumer_claim: Option<String>,
     upstream_headers: Vec<(HeaderName, String)>,
     /// Headers that only this plugin may set.
-    told_headers: Vec<HeaderName>,
+    told: Vec<HeaderName>,
     tells_claims: bool,
     passes_token: Option<PassedIn>,
 }
@@ -138,13 +139,13 @@ impl Build for OpenidConnect {
             (true, false) => Some(PassedIn::AccessToken),
             (true, true) => Some(PassedIn::Authorization),
         };
-        let told_headers = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
+        let told = [USERINFO, ACCESS_TOKEN, ID_TOKEN, REFRESH_TOKEN].into_iter();
         Ok(Self {
             means,
             provider: Provider::build(&config, algorithms, context.state)?,
             rules: Rules::build(&config)?,
             challenge: Challenge::build(&config)?,
-            told_headers: told_headers.chain(upstream_headers.iter().map(|(name, _)| name.clone())).collect(),
+            told: told.chain(upstream_headers.iter().map(|(name, _)| name.clone())).collect(),
             upstream_headers,
             consumer_claim: config.consumer_claim,
             tells_claims: config.set_userinfo_header,
@@ -155,7 +156,6 @@ impl Build for OpenidConnect {
 
 impl Plugin for OpenidConnect {
     fn request<'a>(&'a self, exchange: &'a mut Exchange) -> Flow<'a> {
-        strip_alike(&mut exchange.request.headers, &self.told_headers);
         let token = match presented_token(exchange) {
             Ok(token) => token,
             Err(refused) => return Flow::Respond(self.refuse(exchange, &refused)),
@@ -174,7 +174,7 @@ impl Plugin for OpenidConnect {
     }
 
     fn told_headers(&self) -> &[HeaderName] {
-        &self.told_headers
+        &self.told
     }
 
     fn shows_credentials(&self) -> bool {
@@ -306,7 +306,7 @@ impl OpenidConnect {
         let headers = &mut exchange.request.headers;
         for (name, claim) in &self.upstream_headers {
             let mut value = String::new();
-            if claims.get(claim).is_some_and(|claim| write_claim(claim, &mut value))
+            if claim_at(claims, claim).is_some_and(|claim| write_claim(claim, &mut value))
                 && let Ok(value) = HeaderValue::try_from(value)
             {
                 headers.insert(name, value);

@@ -34,11 +34,33 @@ impl Bench {
             .unwrap_or_else(|message| panic!("{message}"))
     }
 
+    /// A worker whose generation has the consumer carol too, with an API key and the fields of `more`.
+    pub fn with_carol_as(more: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut carol = consumer("carol");
+        if let (Value::Object(carol), Value::Object(more)) = (&mut carol, more) {
+            carol.extend(more);
+        }
+        let generation =
+            generation(&state, "route", plugins, &[carol]).unwrap_or_else(|message| panic!("{message}"));
+        Self::of(generation, state, "route")
+    }
+
     /// The same with a credential as the snapshot has it; or why it cannot be built.
     pub fn with_carol(credential: &Value, plugins: Value) -> Result<Self, String> {
         let state = Arc::default();
         let carol = json!({"username": "carol", "credentials": [credential]});
         Ok(Self::of(generation(&state, "route", plugins, &[carol])?, state, "route"))
+    }
+
+    /// A worker whose generation has `api` too, as the snapshot has it.
+    pub fn with_api(api: Value, plugins: Value) -> Self {
+        let state = Arc::default();
+        let mut snapshot = snapshot("route", plugins, &[]);
+        snapshot["apis"] = json!([api]);
+        let (_, generation) =
+            Generation::from_json(&snapshot.to_string(), &state).unwrap_or_else(|error| panic!("{error}"));
+        Self::of(generation, state, "route")
     }
 
     /// The same engine after a swap to a route with the id `route`.
@@ -94,6 +116,8 @@ impl Bench {
     /// other servers.
     pub async fn answer(&self, exchange: &mut Exchange) -> Option<Response> {
         let chain = self.chain();
+        let route = exchange.route.clone();
+        exchange.strip_told(route.as_deref());
         if let Some(response) = chain.run(Phase::Receive..=Phase::Authenticate, exchange).await {
             return Some(response);
         }
@@ -123,14 +147,20 @@ impl Wake for Unpark {
     }
 }
 
+fn consumer(name: &str) -> Value {
+    let config = json!({"key_sha256": key(&format!("{name}-key"))});
+    let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
+    json!({"username": name, "group": "staff", "credentials": [credential]})
+}
+
 fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -> Result<Generation, String> {
-    let consumer = |name: &str| {
-        let config = json!({"key_sha256": key(&format!("{name}-key"))});
-        let credential = json!({"id": format!("{name}-credential"), "plugin": "key-auth", "config": config});
-        json!({"username": name, "group": "staff", "credentials": [credential]})
-    };
+    let built = Generation::from_json(&snapshot(route, plugins, more).to_string(), state);
+    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+}
+
+fn snapshot(route: &str, plugins: Value, more: &[Value]) -> Value {
     let consumers = [consumer("alice"), consumer("bob"), json!({"username": "guest"})];
-    let snapshot = json!({
+    json!({
         "version": 1,
         "gateway": {"listen": [], "workers": 1},
         "consumers": consumers.iter().chain(more).collect::<Vec<_>>(),
@@ -144,9 +174,7 @@ fn generation(state: &Arc<State>, route: &str, plugins: Value, more: &[Value]) -
             "plugins": plugins,
             "target": {"static": {"status": 200}},
         }],
-    });
-    let built = Generation::from_json(&snapshot.to_string(), state);
-    built.map(|(_, generation)| generation).map_err(|error| error.to_string())
+    })
 }
 
 /// The SHA-256 of an API key, as snapshots have it.

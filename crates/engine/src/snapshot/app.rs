@@ -30,6 +30,9 @@ pub struct Tool {
     pub aliases: Vec<String>,
     /// Id of the route whose plugins and upstream a call goes through.
     pub route: String,
+    /// What callers need, that of the route included: of each list one role. A list without roles is for nobody.
+    #[serde(default)]
+    pub roles: Vec<Vec<String>>,
     /// The entry of tools/list as clients get it: name, title, description, inputSchema (JSON Schema 2020-12, local
     /// references only), annotations. An `outputSchema` is of an object; an answer that is JSON but no object is
     /// checked and given as `{"result": answer}`.

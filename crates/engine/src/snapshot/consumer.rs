@@ -13,6 +13,9 @@ pub struct Consumer {
     pub group: Option<String>,
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
+    /// Those of the consumer and its group.
+    #[serde(default)]
+    pub roles: Vec<String>,
     /// The plugins of the consumer and its group, merged; they replace a route's of the same name.
     #[serde(default)]
     pub plugins: PluginConfigs,

@@ -12,6 +12,7 @@ pub enum Kind {
     Upstreams,
     Consumers,
     Apps,
+    Apis,
     Routes,
     GlobalRules,
     Ssls,
@@ -49,6 +50,8 @@ pub struct Entries<'a> {
     #[serde(borrow)]
     pub apps: Vec<&'a RawValue>,
     #[serde(borrow)]
+    pub apis: Vec<&'a RawValue>,
+    #[serde(borrow)]
     pub ssls: Vec<&'a RawValue>,
 }
 
@@ -61,12 +64,20 @@ pub struct Removals {
     pub consumers: Vec<String>,
     pub global_rules: Vec<String>,
     pub apps: Vec<String>,
+    pub apis: Vec<String>,
     pub ssls: Vec<String>,
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] =
-        [Self::Upstreams, Self::Consumers, Self::Apps, Self::Routes, Self::GlobalRules, Self::Ssls];
+    pub const ALL: [Self; 7] = [
+        Self::Upstreams,
+        Self::Consumers,
+        Self::Apps,
+        Self::Apis,
+        Self::Routes,
+        Self::GlobalRules,
+        Self::Ssls,
+    ];
 
     /// The name of the kind's list in documents.
     pub const fn section(self) -> &'static str {
@@ -74,6 +85,7 @@ impl Kind {
             Self::Upstreams => "upstreams",
             Self::Consumers => "consumers",
             Self::Apps => "apps",
+            Self::Apis => "apis",
             Self::Routes => "routes",
             Self::GlobalRules => "global_rules",
             Self::Ssls => "ssls",
@@ -105,6 +117,7 @@ impl<'a> Entries<'a> {
             Kind::Upstreams => &self.upstreams,
             Kind::Consumers => &self.consumers,
             Kind::Apps => &self.apps,
+            Kind::Apis => &self.apis,
             Kind::Routes => &self.routes,
             Kind::GlobalRules => &self.global_rules,
             Kind::Ssls => &self.ssls,
@@ -118,6 +131,7 @@ impl Removals {
             Kind::Upstreams => &self.upstreams,
             Kind::Consumers => &self.consumers,
             Kind::Apps => &self.apps,
+            Kind::Apis => &self.apis,
             Kind::Routes => &self.routes,
             Kind::GlobalRules => &self.global_rules,
             Kind::Ssls => &self.ssls,
@@ -128,11 +142,12 @@ impl Removals {
 impl<'a> From<Snapshot<'a>> for Delta<'a> {
     /// A snapshot is a delta onto nothing.
     fn from(snapshot: Snapshot<'a>) -> Self {
-        let Snapshot { version, gateway, upstreams, routes, consumers, global_rules, apps, ssls } = snapshot;
+        let Snapshot { version, gateway, upstreams, routes, consumers, global_rules, apps, apis, ssls } =
+            snapshot;
         Self {
             version,
             gateway: Some(gateway),
-            put: Entries { upstreams, routes, consumers, global_rules, apps, ssls },
+            put: Entries { upstreams, routes, consumers, global_rules, apps, apis, ssls },
             remove: Removals::default(),
         }
     }

@@ -26,10 +26,17 @@ pub struct Gateway {
     /// Addresses and networks of proxies that are believed when they say for whom they speak; empty: nobody is.
     #[serde(default)]
     pub trusted_addresses: Vec<String>,
+    /// The claim of a caller's token that has its roles; dots lead to a claim within others.
+    #[serde(default = "roles_claim")]
+    pub roles_claim: String,
     #[serde(default)]
     pub path: PathRules,
     #[serde(default)]
     pub limits: Limits,
+}
+
+fn roles_claim() -> String {
+    "roles".into()
 }
 
 /// How names of nodes are resolved.

@@ -6,6 +6,7 @@
 //! out. Upstreams and routes are named by their stable ids so that what outlives a swap can be keyed by them.
 //! Unknown fields are refused, so a snapshot never means less than it says.
 
+mod api;
 mod app;
 mod checks;
 mod consumer;
@@ -16,6 +17,9 @@ mod route;
 mod ssl;
 mod upstream;
 
+pub use api::{
+    Api, BodyShape, ContentCheck, ContentShape, Fields, OperationShape, ParameterShape, ValueType, Values,
+};
 pub use app::{
     App, Argument, BodyArguments, Encoding, Location, Parameter, Style, Tool, ToolBody, ToolRequest,
 };
@@ -24,7 +28,7 @@ pub use consumer::{Consumer, Credential};
 pub use decode::{decode, pointer_to};
 pub use delta::{Delta, Entries, Kind, Removals};
 pub use gateway::{Dns, DoubledSlashes, EncodedSlashes, Gateway, Limits, PathRules};
-pub use route::{Route, StaticResponse, Target};
+pub use route::{Document, Route, StaticResponse, Target, Variant};
 pub use ssl::{Certificate, ClientAuthentication, PrivateKey, Ssl, TlsProtocol};
 pub use upstream::{
     Balance, HashOn, Keepalive, Node, PassHost, Scheme, Timeouts, UpstreamDefinition, UpstreamTls,
@@ -61,6 +65,9 @@ pub struct Snapshot<'a> {
     /// Each an [`App`].
     #[serde(borrow, default)]
     pub apps: Vec<&'a RawValue>,
+    /// Each an [`Api`].
+    #[serde(borrow, default)]
+    pub apis: Vec<&'a RawValue>,
     /// Each an [`Ssl`]: what the TLS listeners show, by server name.
     #[serde(borrow, default)]
     pub ssls: Vec<&'a RawValue>,

@@ -42,6 +42,9 @@ pub struct Route {
     /// Whether clients may change protocol on their connection, as WebSocket does.
     #[serde(default)]
     pub websocket: bool,
+    /// The roles of which a caller needs one. None: any caller; no role at all: nobody.
+    #[serde(default)]
+    pub roles: Option<Vec<String>>,
     /// The plugins of route, plugin_config and service, merged by precedence.
     #[serde(default)]
     pub plugins: PluginConfigs,
@@ -62,8 +65,30 @@ pub enum Target {
     },
     /// Answered with these bytes.
     Static(StaticResponse),
+    /// Answered with what a caller may see.
+    Document(Document),
     /// Answered by the MCP endpoint of the app `app`.
     Mcp { app: String },
+}
+
+/// A document of an app in several variants, of which each caller gets the first that tells of no tool which the caller
+/// may not call.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Document {
+    pub app: String,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// The last is for everybody.
+    pub variants: Vec<Variant>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Variant {
+    /// Names of the tools in it that ask for roles.
+    pub tools: Vec<String>,
+    pub body: String,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Discriminator, Field, StringConstraints, Tag
 
-from toolway.config.models.base import Identifier, Model, Plugins, Resource, matching
+from toolway.config.models.base import Identifier, Model, Plugins, Resource, Roles, matching
 from toolway.config.models.upstream import InlineUpstream
 
 
@@ -44,6 +44,8 @@ class OperationSettings(Model):
 
     plugins: Plugins = Field(default_factory=dict)
     tool: OperationTool = OperationTool()
+    roles: Roles | None = None
+    """Of which a caller needs one, over HTTP and as a tool. None: any caller; empty: nobody may call."""
 
 
 class Api(Resource):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from toolway.config.models.base import Host, Identifier, Model, Resource, refuse
+from toolway.config.models.base import Host, Identifier, Model, Plugins, Resource, Roles, matching, refuse
 
 
 def _base_url(value: str) -> str:
@@ -14,6 +14,9 @@ def _base_url(value: str) -> str:
     if scheme not in ("http", "https") or not separator or not rest or any(mark in rest for mark in "?# @"):
         raise refuse("wrong-value", "expected an absolute URL", 'such as "https://api.example.com"')
     return value.rstrip("/")
+
+
+RolePattern = Annotated[str, matching(r"[^!:]+:.+", "a pattern `api:operation`, each side a glob")]
 
 
 class NoAuth(Model):
@@ -71,8 +74,12 @@ class App(Resource):
     legal_info_url: str | None = None
     auth: Auth = NoAuth(type="none")
     version: str | None = None
+    plugins: Plugins = Field(default_factory=dict)
+    """Hold for requests to the MCP endpoint, beside those of the operations that tools call."""
     operations: list[Annotated[str, StringConstraints(min_length=1)]]
     """`api:glob` selects, `!api:glob` removes, in this order. What is not selected is not shown."""
+    roles: dict[RolePattern, Roles] = Field(default_factory=dict)
+    """By pattern, `api:glob`: the roles of which callers of these tools need one. Later patterns win."""
     allowed_origins: list[str] = Field(default_factory=list)
     """Origins of browsers that may use the MCP endpoint, besides the app's own and the known clients'."""
     max_result_characters: Annotated[int, Field(ge=1000, le=10_000_000)] = 100_000

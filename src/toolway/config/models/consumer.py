@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import AfterValidator, Field
 
-from toolway.config.models.base import Identifier, Plugins, Resource, matching, refuse
+from toolway.config.models.base import Identifier, Plugins, Resource, Roles, matching, refuse
 from toolway.config.models.credentials import CredentialSettings
 
 
@@ -60,6 +60,8 @@ class ConsumerAlone(Resource):
 
     username: Username
     group_id: Identifier | None = None
+    roles: Roles = Field(default_factory=list)
+    """What it is to operations that ask for roles, beside what its group is."""
     plugins: Plugins = Field(default_factory=dict)
     """Those of authentication plugins are credentials, the others hold for its requests."""
 
@@ -67,15 +69,15 @@ class ConsumerAlone(Resource):
 class Consumer(ConsumerAlone):
     """A caller with its credentials, as a file has it."""
 
-    credentials: list[Credential] = Field(default_factory=list)
+    __slots__ = ("_proofs",)
 
-    _proofs: tuple[Proof, ...] = PrivateAttr(default=())
+    credentials: list[Credential] = Field(default_factory=list)
 
     @property
     def proofs(self) -> tuple[Proof, ...]:
         """All credentials, those among the plugins first."""
-        return self._proofs
+        return getattr(self, "_proofs", ())
 
     def proved_by(self, proofs: tuple[Proof, ...]) -> None:
         """Sets the credentials, once, when the consumer is parsed."""
-        self._proofs = proofs
+        object.__setattr__(self, "_proofs", proofs)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from toolway.config.made_key import may_be_key
 from toolway.config.models.base import Model, matching, refuse
 from toolway.config.password import derived_salt, hash_of, is_hash, random_salt
 from toolway.config.secret import Certificate, Secret, is_reference
@@ -78,6 +79,10 @@ class KeyAuthCredential(CredentialSettings):
     @model_validator(mode="after")
     def _one(self) -> KeyAuthCredential:
         _one_of(key=self.key, key_sha256=self.key_sha256)
+        if self.key is not None and not may_be_key(self.key.reveal()):
+            # As a wrong type, so that the key is not shown.
+            hint = "a key that begins with tw_ is one that `toolway keys create` made; this one was mistyped"
+            raise refuse("wrong-type", "expected a key with the checksum that belongs to it", hint)
         return self
 
     def identity(self) -> str:
@@ -159,7 +164,7 @@ class BasicAuthCredential(CredentialSettings):
 
 
 class JwtAuthCredential(CredentialSettings):
-    """What tokens for routes with `jwt-auth` are verified by: a secret, a public key, or a key set by its URL."""
+    """What tokens for routes with `jwt-auth` are verified by: a secret, a public key or a key set."""
 
     found_by = "key"
     not_supported = frozenset({"private_key"})

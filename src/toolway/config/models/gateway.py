@@ -127,6 +127,15 @@ def _admin(value: Any) -> Any:
     raise refuse("wrong-type", "expected an address, or a mapping", 'such as "127.0.0.1:9180"')
 
 
+class History(Model):
+    """Which revisions a store keeps."""
+
+    revisions: Annotated[int, Field(ge=1, le=1_000_000)] = 1000
+    """The latest of them."""
+    days: Annotated[float, Field(gt=0, le=36_500)] | None = None
+    """Those not older; none: of any age. The latest stays in any case."""
+
+
 class GatewaySettings(Model):
     """The `gateway` block. Addresses and workers hold from start to exit."""
 
@@ -143,10 +152,14 @@ class GatewaySettings(Model):
     dns: Dns = Dns()
     data: Annotated[str, StringConstraints(min_length=1)] = ".toolway"
     """A folder, relative to the file."""
+    history: History = History()
+    """Of the store, where the gateway is configured live."""
     access_log: Annotated[str, StringConstraints(min_length=1)] | None = "stdout"
     """`stdout`, a file that is appended to, or none."""
     trusted_addresses: list[Network] = Field(default_factory=list)
     """Proxies that are believed when they say for whom they speak."""
+    roles_claim: Annotated[str, StringConstraints(min_length=1, max_length=256)] = "roles"
+    """The claim of callers' tokens that has their roles; dots lead to a claim within others."""
     limits: Limits = Limits()
     path: PathRules = PathRules()
 
@@ -155,6 +168,7 @@ class GatewaySettings(Model):
         found = {
             "trusted_addresses": list(self.trusted_addresses),
             "path": self.path.model_dump(exclude_defaults=True),
+            "roles_claim": self.roles_claim if self.roles_claim != "roles" else "",
         }
         return {name: value for name, value in found.items() if value}
 

@@ -244,7 +244,6 @@ fn what_is_needed_elsewhere_cannot_be_removed() {
     let running = shop();
     for (kind, id, who) in [
         ("upstreams", "one", "the route \"list\""),
-        ("consumers", "guest", "the route \"open\""),
         ("apps", "shop", "the route \"mcp\""),
         ("routes", "open", "the app \"shop\""),
     ] {
@@ -286,15 +285,14 @@ fn a_replacement_that_cannot_be_built_is_told_of_alone() {
 }
 
 #[test]
-fn a_rule_may_not_name_an_anonymous_consumer_that_there_is_not() {
-    let rule = |name: &str| json!({"id": "g", "plugins": {"key-auth": {"anonymous_consumer": name}}});
+fn an_anonymous_consumer_may_come_later_and_go_before() {
+    let rule = json!({"id": "g", "plugins": {"key-auth": {"anonymous_consumer": "late"}}});
     let mut running = shop();
-    let at = "/put/global_rules/0/plugins/key-auth/anonymous_consumer";
-    let told = running.refusal(json!({"put": {"global_rules": [rule("nobody")]}}));
-    assert_eq!(told, [format!("{at}: there is no consumer \"nobody\"")]);
-    running.change(json!({"put": {"global_rules": [rule("late")], "consumers": [consumer("late", &[])]}}));
-    let told = running.refusal(json!({"remove": {"consumers": ["late"]}}));
-    assert_eq!(told, ["/remove/consumers/0: \"late\" is needed by the global rule \"g\""]);
+    running.change(json!({"put": {"global_rules": [rule]}}));
+    running.change(json!({"put": {"consumers": [consumer("late", &[])]}}));
+    assert!(running.generation.consumers.by_name("late").is_some());
+    running.change(json!({"remove": {"consumers": ["late", "guest"]}}));
+    assert!(running.generation.consumers.by_name("late").is_none());
 }
 
 #[test]

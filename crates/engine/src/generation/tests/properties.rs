@@ -172,7 +172,7 @@ fn answers(generation: &Generation) -> Vec<String> {
                         format!("{}:{}", upstream.definition.id, upstream.roster().members[0].port)
                     }
                     Target::Mcp { app } => generation.apps.get(&**app).expect("the app").routes().collect(),
-                    Target::Static(_) => String::new(),
+                    Target::Static(_) | Target::Document(_) => String::new(),
                 };
                 offered.push(format!("{} {:?} {target}", route.id, route.chain.names().collect::<Vec<_>>()));
                 false

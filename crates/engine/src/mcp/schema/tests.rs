@@ -161,22 +161,6 @@ fn unknown_arguments_are_told_up_to_a_number() {
 }
 
 #[test]
-fn only_the_head_of_a_value_is_written() {
-    struct Endless;
-
-    impl Display for Endless {
-        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-            loop {
-                formatter.write_str("äb")?;
-            }
-        }
-    }
-
-    assert_eq!(shown(&Endless).chars().count(), SHOWN + 3);
-    assert_eq!(shown(&json!({"a": [1]})), r#"{"a":[1]}"#);
-}
-
-#[test]
 fn complaints_are_short_and_few() {
     let tags: Vec<_> = (0..50).map(|_| "X".repeat(10_000)).collect();
     let complaints = complaints(json!({"speaker_id": 1, "filter": {"tags": tags}}));

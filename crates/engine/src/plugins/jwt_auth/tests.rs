@@ -1,5 +1,7 @@
 //! What callers present and what becomes of it: by whom a token is taken, and who tries in vain.
 
+mod claims;
+
 use super::token::{Token, Verdict};
 use super::{Signatures, TokenKey};
 use crate::exchange::Exchange;

@@ -76,7 +76,8 @@ pub struct Config {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub consumer_claim: Option<String>,
-    /// Headers for the upstream, each with the claim that it has; the same headers of clients are removed.
+    /// Headers that tell the upstream claims of the token, each with its claim; dots lead to a claim within others. Texts
+    /// of a list have spaces between them. The same headers of a client are removed.
     #[serde(default)]
     pub upstream_headers: BTreeMap<String, String>,
     /// Whether the upstream gets all claims in the header X-Userinfo, as JSON in base64.

@@ -6,6 +6,7 @@ use super::tickets::Tickets;
 use crate::snapshot::{ClientAuthentication, Ssl, TlsProtocol};
 use crate::table::{Keyed, Table};
 use crate::tls::{PemError, certified_key, provider};
+use aws_lc_rs::digest::SHA256;
 use regex::RegexSet;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct TlsEntry {
     id: Box<str>,
+    /// Of what it was built of.
+    digest: [u8; 32],
     /// In lower case.
     names: Box<[Box<str>]>,
     is_default: bool,
@@ -61,17 +64,18 @@ impl Keyed for Named {
 pub type TlsProblem = (String, String);
 
 impl TlsTable {
-    /// Builds `ssl` and puts it in; `problem` is told everything that is wrong.
-    pub fn insert(&mut self, ssl: &Ssl, tickets: &Tickets, problem: &mut dyn FnMut(TlsProblem)) {
-        let Some(entry) = TlsEntry::build(ssl, tickets, problem) else {
-            return;
-        };
-        let entry = Arc::new(entry);
+    /// The entry of this id where it was built of the same text.
+    pub fn same(&self, id: &str, text: &str) -> Option<Arc<TlsEntry>> {
+        self.by_id.get(id).filter(|entry| entry.digest == digest_of(text)).cloned()
+    }
+
+    /// Puts an entry in; `problem` is told of names that others have.
+    pub fn insert(&mut self, entry: Arc<TlsEntry>, problem: &mut dyn FnMut(TlsProblem)) {
         let mut problem = |why: String| problem(("/snis".to_owned(), why));
         if entry.is_default && self.default.replace(entry.clone()).is_some() {
             problem("there are two default certificates".to_owned());
         }
-        for (nth, name) in ssl.snis.iter().enumerate() {
+        for (nth, name) in entry.names.iter().enumerate() {
             let named = Named { entry: entry.clone(), nth };
             if self.names(name).insert(named).is_some() {
                 problem(format!("another of the ssls has the server name {name:?}"));
@@ -148,7 +152,13 @@ impl TlsEntry {
         &self.id
     }
 
-    fn build(ssl: &Ssl, tickets: &Tickets, problem: &mut dyn FnMut(TlsProblem)) -> Option<Self> {
+    /// Builds `ssl`, which was read of `text`; `problem` is told everything that is wrong.
+    pub fn build(
+        ssl: &Ssl,
+        text: &str,
+        tickets: &Tickets,
+        problem: &mut dyn FnMut(TlsProblem),
+    ) -> Option<Arc<Self>> {
         let mut keys = Vec::with_capacity(ssl.certificates.len());
         let mut is_whole = true;
         for (nth, pair) in ssl.certificates.iter().enumerate() {
@@ -201,14 +211,15 @@ impl TlsEntry {
         if let Some(tickets) = tickets.bound(demand) {
             config.ticketer = tickets;
         }
-        Some(Self {
+        Some(Arc::new(Self {
             id: ssl.id.as_str().into(),
+            digest: digest_of(text),
             names: ssl.snis.iter().map(|name| name.to_ascii_lowercase().into()).collect(),
             is_default: ssl.default,
             config: Arc::new(config),
             demand,
             open,
-        })
+        }))
     }
 }
 
@@ -217,6 +228,12 @@ fn open_paths(client: Option<&ClientAuthentication>) -> Result<RegexSet, regex::
     // Each by itself too, since `a)|(b` would be an expression once it is wrapped.
     RegexSet::new(patterns)?;
     RegexSet::new(patterns.iter().map(|pattern| format!("^(?:{pattern})$")))
+}
+
+fn digest_of(text: &str) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&SHA256, text.as_bytes()).as_ref());
+    digest
 }
 
 fn version(protocol: &TlsProtocol) -> &'static SupportedProtocolVersion {
@@ -242,13 +259,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn ssl(id: &str, snis: &[&str], default: bool) -> Ssl {
+    fn ssl(id: &str, snis: &[&str], default: bool) -> Arc<TlsEntry> {
         let key = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let pair = json!({"cert": key.cert.pem(), "key": key.signing_key.serialize_pem()});
         let ssl = json!({
             "id": id, "snis": snis, "default": default, "certificates": [pair], "protocols": ["TLSv1.3"],
         });
-        serde_json::from_value(ssl).unwrap()
+        let ssl = serde_json::from_value(ssl).unwrap();
+        TlsEntry::build(&ssl, id, &Tickets::default(), &mut |problem| panic!("{problem:?}")).unwrap()
     }
 
     /// A table of ssls with the ids `0`, `1` and so on.
@@ -256,7 +274,7 @@ mod tests {
         let (mut table, mut problems) = (TlsTable::default(), Vec::new());
         for (at, (snis, default)) in names.iter().enumerate() {
             let ssl = ssl(&at.to_string(), snis, *default);
-            table.insert(&ssl, &Tickets::default(), &mut |problem| problems.push(problem));
+            table.insert(ssl, &mut |problem| problems.push(problem));
         }
         (table, problems)
     }
@@ -288,14 +306,20 @@ mod tests {
         let kept = table.find(Some("c.test")).unwrap().config.clone();
         table.remove("0");
         let mut problems = Vec::new();
-        table.insert(&ssl("2", &["*.b.test"], false), &Tickets::default(), &mut |problem| {
-            problems.push(problem)
-        });
+        table.insert(ssl("2", &["*.b.test"], false), &mut |problem| problems.push(problem));
         assert_eq!(problems, []);
         let names = [Some("a.test"), Some("x.b.test"), Some("c.test"), None];
         assert_eq!(names.map(|name| found(&table, name)), [None, Some("2"), Some("1"), None]);
         assert_eq!(names.map(|name| found(&before, name)), [Some("0"), Some("0"), Some("1"), Some("0")]);
         assert!(Arc::ptr_eq(&table.find(Some("c.test")).unwrap().config, &kept));
+    }
+
+    #[test]
+    fn the_same_entry_is_found_by_its_id_and_what_it_was_built_of() {
+        let (table, _) = table(&[(&["a.test"], true)]);
+        let same = table.same("0", "0").unwrap();
+        assert!(Arc::ptr_eq(&same, table.find(None).unwrap()));
+        assert!(table.same("0", "another text").is_none() && table.same("1", "0").is_none());
     }
 
     #[test]
@@ -312,7 +336,7 @@ mod tests {
             told,
             [
                 "/snis: there are two default certificates",
-                "/snis: another of the ssls has the server name \"A.test\"",
+                "/snis: another of the ssls has the server name \"a.test\"",
             ]
         );
     }
