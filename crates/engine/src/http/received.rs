@@ -32,9 +32,10 @@ pub struct Received {
 }
 
 impl Received {
-    /// `body` with at most `limit` bytes and at most `patience` between two pieces; none is left as it is.
+    /// `body` with at most `limit` bytes and at most `patience` between two pieces. One that has come wholly is left as it
+    /// is: its length is known to be within the limit.
     pub fn within(body: Body, limit: Option<u64>, patience: Duration) -> Body {
-        if body.is_end_stream() {
+        if matches!(body, Body::Empty | Body::Bytes(_)) || body.is_end_stream() {
             return body;
         }
         let limit = limit.map(|limit| (limit, limit));

@@ -7,12 +7,12 @@ mod client;
 mod connection;
 mod connections;
 mod files;
-mod head_clock;
 mod http1;
 mod http2;
 mod listener;
 mod opening;
 pub mod tls;
+pub mod upgrade;
 mod websocket;
 mod worker;
 
