@@ -3,6 +3,7 @@
 
 mod activity;
 mod aside;
+mod bell;
 mod client;
 mod connection;
 mod connections;

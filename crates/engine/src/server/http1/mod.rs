@@ -12,6 +12,7 @@ mod response;
 mod wire;
 
 use super::activity::{Activity, GRACE};
+use super::bell::Belled;
 use super::opening::Opened;
 use super::worker::Worker;
 use crate::exchange::Arrival;
@@ -57,14 +58,19 @@ pub async fn serve<S>(
         if activity.is_stopping() && !is_ending.get() {
             look_at = look_at.min(activity.grace_ends());
         }
+        let stops = pin!(async {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop), if !activity.is_stopping() => true,
+                () = tokio::time::sleep_until(look_at.into()) => false,
+            }
+        });
         tokio::select! {
             biased;
             () = conversation.as_mut() => return,
-            _ = stop.wait_for(|stop| *stop), if !activity.is_stopping() => {
+            stops = Belled::new(stops) => if stops {
                 activity.stop();
                 continue;
             }
-            () = tokio::time::sleep_until(look_at.into()) => {}
         }
         let now = Instant::now();
         if activity.patience_ends(head, idle).is_some_and(|end| end <= now) {
