@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import httpx
 import yaml
 
+from benches.load.credentials import SECRET
 from benches.load.processes import ServerError
-from benches.load.servers import SECRET
 
 if TYPE_CHECKING:
     from pathlib import Path

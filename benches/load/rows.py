@@ -5,16 +5,13 @@ A server takes part in a row when `peers/` has its configuration for it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
-import time
 from dataclasses import dataclass
 from typing import Literal
 
+from benches.load import credentials
 from benches.load.figures import Check, Memory, Result, check, cpu_at_budget, idle_bytes
-from benches.load.servers import ANSWER, LARGE_BYTES, SECRET
+from benches.load.servers import ANSWER, LARGE_BYTES
 
 YARDSTICK = "nginx bare"
 TOOLWAY = "toolway"
@@ -57,26 +54,14 @@ class Row:
     limits: tuple[Limit, ...] = ()
     more_megabytes: float | None = None
     """The most that Toolway may hold above the reference, idle."""
-    may_be_missing: bool = False
-    """Whether Toolway may lack it: then its own `toolway check` decides whether it takes part."""
-
-
-def token() -> str:
-    """A token of the consumer `bench` that is valid for an hour."""
-
-    def encoded(raw: bytes) -> str:
-        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-    claims = {"key": "bench", "sub": "bench", "exp": int(time.time()) + 3600}
-    parts = [
-        json.dumps(part, separators=(",", ":")).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)
-    ]
-    signed = ".".join(encoded(part) for part in parts)
-    return f"{signed}.{encoded(hmac.digest(SECRET.encode(), signed.encode(), hashlib.sha256))}"
 
 
 def _keyed(key: str) -> Ask:
     return Ask(headers=(("apikey", key),))
+
+
+def _authorized(value: str) -> Ask:
+    return Ask(headers=(("Authorization", value),))
 
 
 _CALL = json.dumps(
@@ -148,16 +133,21 @@ def rows() -> list[Row]:
             "jwt",
             "a token signed with HS256",
             "jwt",
-            ask=Ask(headers=(("Authorization", f"Bearer {token()}"),)),
-            may_be_missing=True,
+            ask=_authorized(f"Bearer {credentials.hs256()}"),
         ),
-        Row("https", "HTTPS from clients, HTTP/1.1", "tls", ask=Ask(tls=True), may_be_missing=True),
+        Row(
+            "jwt-es256",
+            "a token signed with ES256",
+            "jwt-es256",
+            ask=_authorized(f"Bearer {credentials.es256()}"),
+        ),
+        Row("basic-auth", "a username and a password", "basic-auth", ask=_authorized(credentials.basic())),
+        Row("https", "HTTPS from clients, HTTP/1.1", "tls", ask=Ask(tls=True)),
         Row(
             "http2",
             "HTTP/2 from clients, up to 8 streams on a connection",
             "tls",
             ask=Ask(tls=True, generator="h2load"),
-            may_be_missing=True,
         ),
         Row("download", "100 kB in the answer", "plain", ask=_DOWNLOAD, bare=_DOWNLOAD),
         Row("upload", "100 kB in the request", "plain", ask=_UPLOAD, bare=_UPLOAD),

@@ -18,7 +18,7 @@ from benches.load import generators
 from benches.load.figures import BUDGET_CONNECTIONS, Measurement, Memory, Report, results
 from benches.load.processes import Server, ServerError, used_microseconds
 from benches.load.rows import TOOLWAY, YARDSTICK, Ask, Row, checks
-from benches.load.servers import LOAD_CORE, PEERS, refusal, start
+from benches.load.servers import LOAD_CORE, PEERS, start
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,12 +95,6 @@ def _started(
         if peer.name not in options.peers and not (row.configuration == "plain" and peer.name == "nginx"):
             continue
         if not peer.can(row.configuration):
-            continue
-        reason = (
-            refusal(peer, row.configuration, folder) if row.may_be_missing and peer.name == TOOLWAY else None
-        )
-        if reason:
-            report.not_measured[f"{row.name}: {peer.name}"] = f"not served yet ({reason})"
             continue
         label = YARDSTICK if (row.configuration, peer.name) == ("plain", "nginx") else peer.name
         wanted.append((label, peer.name, row.configuration, row.ask))

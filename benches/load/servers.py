@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import signal
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import trustme
 
+from benches.load import credentials
 from benches.load.installing import ENVIRONMENT, program
 from benches.load.processes import Server, free_port
 from benches.load.templates import templates, write
@@ -26,8 +26,6 @@ SERVER_CORE, LOAD_CORE = 0, 1
 ANSWER = json.dumps({"speaker": 1, "sessions": [{"id": number, "title": "x" * 48} for number in range(9)]})
 """What the upstream answers: about 700 bytes of JSON."""
 LARGE_BYTES = 100_000
-SECRET = "a-secret-of-thirty-two-bytes-long"  # noqa: S105  # Known to everyone, as the keys of consumers are.
-"""What tokens are signed with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +161,8 @@ def values(port: int, upstream_port: int, folder: Path, change: int = 0) -> dict
         "ADMIN": free_port(),
         "FOLDER": folder,
         "BODY": ANSWER,
-        "SECRET": SECRET,
-        "SECRET_BASE64URL": base64.urlsafe_b64encode(SECRET.encode()).rstrip(b"=").decode(),
         "CHANGE": change,
+        **credentials.values(),
     }
 
 
@@ -188,19 +185,3 @@ def make_certificate(folder: Path) -> None:
     (folder / "server.pem").write_bytes(chain)
     (folder / "server.key").write_bytes(key)
     (folder / "both.pem").write_bytes(chain + key)
-
-
-def refusal(peer: Peer, configuration: str, folder: Path) -> str | None:
-    """Why Toolway cannot serve a configuration yet, in the words of `toolway check`; none where it can."""
-    own = folder / f"check-{configuration}"
-    own.mkdir()
-    for name in ("server.pem", "server.key"):
-        (own / name).write_bytes((folder / name).read_bytes())
-    write(peer.name, configuration, own, values(free_port(), free_port(), own))
-    path = peer.main_file(own, configuration)
-    command = [sys.executable, "-m", "toolway", "check", "-c", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    if done.returncode == 0:
-        return None
-    said = (done.stderr or done.stdout).strip().splitlines() or ["toolway check says no"]
-    return said[0].replace(f"{own}/", "")

@@ -15,6 +15,7 @@ pub enum Kind {
     Path(PathError),
     BadRequest,
     Misdirected,
+    CertificateRequired,
     RouteNotFound,
     BodyTooLarge,
     BodyTimeout,
@@ -62,6 +63,7 @@ impl Kind {
             Kind::Path(error) => error.code(),
             Kind::BadRequest => "bad_request",
             Kind::Misdirected => "misdirected_request",
+            Kind::CertificateRequired => "client_certificate_required",
             Kind::RouteNotFound => "route_not_found",
             Kind::BodyTooLarge => "body_too_large",
             Kind::BodyTimeout => "body_timeout",
@@ -87,7 +89,9 @@ impl Kind {
     pub fn status(self) -> StatusCode {
         match self {
             Kind::Framing(error) => error.status(),
-            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed => StatusCode::BAD_REQUEST,
+            Kind::Path(_) | Kind::BadRequest | Kind::ClientClosed | Kind::CertificateRequired => {
+                StatusCode::BAD_REQUEST
+            }
             Kind::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Kind::RouteNotFound => StatusCode::NOT_FOUND,
             Kind::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -107,6 +111,7 @@ impl Kind {
         match self {
             Kind::Framing(_) | Kind::Path(_) | Kind::BadRequest => "The request is malformed",
             Kind::Misdirected => "This host needs a connection of its own, with a client certificate",
+            Kind::CertificateRequired => "This path needs a connection with a client certificate",
             Kind::RouteNotFound => "404 Route Not Found",
             Kind::BodyTooLarge => "The request body is too large",
             Kind::BodyTimeout => "The request body did not come in time",

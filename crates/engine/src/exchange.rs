@@ -8,7 +8,7 @@ use crate::http::received::{BodyFault, Received};
 use crate::http::{Body, Request, Response, framing, headers, path};
 use crate::observe::Record;
 use crate::plugins::Phase;
-use crate::server::tls::TlsSession;
+use crate::server::tls::{TlsSession, Unmet};
 use crate::server::upgrade::Upgrade;
 use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
@@ -279,18 +279,20 @@ impl Exchange {
     }
 
     /// A connection that was made for one server name may carry requests for another, but not for one that demands
-    /// another certificate of its clients (RFC 9110 section 15.5.20).
+    /// another certificate of its clients (RFC 9110 section 15.5.20). Some paths may be open without one.
     fn check_name(&self) -> Result<(), ProxyError> {
         let Some(tls) = self.arrival.tls.as_ref().filter(|_| self.arrival.tool.is_none()) else {
             return Ok(());
         };
-        match self.generation.tls.demand(&self.record.host) {
-            Some(demand) if tls.demand != Some(demand) => {
+        self.generation.tls.check(tls, &self.record.host, &self.path).map_err(|unmet| match unmet {
+            Unmet::Connection => {
                 let detail = "the connection was made without the client certificate that this host demands";
-                Err(ProxyError::new(Kind::Misdirected, detail))
+                ProxyError::new(Kind::Misdirected, detail)
             }
-            _ => Ok(()),
-        }
+            Unmet::Certificate => {
+                ProxyError::new(Kind::CertificateRequired, "the client showed no certificate")
+            }
+        })
     }
 
     /// Whether URI and body are within the limits, as far as the head tells; the rest of the body is watched.

@@ -8,7 +8,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use std::sync::Arc;
-use support::{Authority, Pair, ask, connect, snapshot, ssl, start};
+use support::{Authority, Pair, ask, ask_for, connect, snapshot, ssl, start};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use toolway_engine::Engine;
@@ -153,6 +153,39 @@ async fn a_host_that_demands_certificates_is_not_reached_through_another_name() 
 }
 
 #[tokio::test]
+async fn a_client_without_a_certificate_has_only_the_open_paths() {
+    let (ca, people) = (Authority::new("ca"), Authority::new("people"));
+    let pair = ca.server(&["some.test", "none.test"]);
+    let mut some = demanding(ssl("s", &["some.test"], &pair), &people, 1);
+    some["client"]["skip_paths"] = json!(["/", "/open/.*"]);
+    let none = demanding(ssl("n", &["none.test"], &pair), &people, 1);
+    let (_engine, _, address) = start(&snapshot(json!([some, none]), None));
+    let jack = Arc::new(people.client("jack").shown_by(ca.trusted()));
+    let nobody = Arc::new(ca.trusted().with_no_client_auth());
+    for (client, host, path, status) in [
+        (&nobody, "some.test", "/", 200),
+        (&nobody, "some.test", "/open/a", 200),
+        (&nobody, "some.test", "/closed", 400),
+        (&nobody, "some.test", "/closed/open/a", 400),
+        (&nobody, "some.test", "/open/../closed", 400),
+        (&nobody, "none.test", "/", 400),
+        (&jack, "some.test", "/closed", 200),
+        (&jack, "none.test", "/closed", 200),
+    ] {
+        let mut stream = connect(address, "some.test", client).await.unwrap();
+        let answer = ask_for(&mut stream, host, path).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{host}{path}: {answer}");
+        assert_eq!(answer.contains("client_certificate_required"), status == 400, "{answer}");
+    }
+    let eve = Arc::new(Authority::new("others").client("eve").shown_by(ca.trusted()));
+    let answer = match connect(address, "some.test", &eve).await {
+        Ok(mut stream) => ask_for(&mut stream, "some.test", "/").await,
+        Err(error) => Err(error),
+    };
+    assert!(answer.is_err(), "{answer:?}");
+}
+
+#[tokio::test]
 async fn a_session_is_not_resumed_where_another_certificate_is_demanded() {
     let (ca, old, new) = (Authority::new("ca"), Authority::new("old"), Authority::new("new"));
     let entry = ssl("s", &["a.test"], &ca.server(&["a.test"]));
@@ -189,11 +222,14 @@ fn says_where_a_certificate_cannot_be_used() {
     let mixed = Pair { key: strange.key.clone(), ..pair.clone() };
     let mut no_authority = ssl("n", &["c.test"], &pair);
     no_authority["client"] = json!({"ca": "x", "depth": 1});
+    let mut no_pattern = demanding(ssl("p", &["d.test"], &pair), &ca, 1);
+    no_pattern["client"]["skip_paths"] = json!(["/a", "a)|(b"]);
     let ssls = json!([
         ssl("s", &["a.test"], &mixed),
         no_authority,
         ssl("t", &["a.test"], &pair),
-        ssl("u", &["A.test"], &pair)
+        ssl("u", &["A.test"], &pair),
+        no_pattern,
     ]);
     let error = Engine::check(&snapshot(ssls, None).to_string()).unwrap_err();
     let told: Vec<_> = error.problems.iter().map(|(at, why)| format!("{at}: {why}")).collect();
@@ -203,6 +239,7 @@ fn says_where_a_certificate_cannot_be_used() {
             "/ssls/0/certificates/0/key: the private key is not that of the certificate",
             "/ssls/1/client/ca: there is no usable certificate authority in this PEM",
             "/ssls/3/snis: another of the ssls has the server name \"A.test\"",
+            "/ssls/4/client/skip_paths: regex parse error:\n    a)|(b\n     ^\nerror: unopened group",
         ]
     );
 }

@@ -30,7 +30,10 @@ def _add(draft: Draft, ssl: Ssl) -> None:
         "client": _client(ssl.client),
         "protocols": list(ssl.ssl_protocols),
     }
-    fields = {"/protocols": f"{ssl.pointer}/ssl_protocols"}
+    fields = {
+        "/protocols": f"{ssl.pointer}/ssl_protocols",
+        "/client/skip_paths": f"{ssl.pointer}/client/skip_mtls_uri_regex",
+    }
     for index, (_, _, cert_at, key_at) in enumerate(ssl.pairs()):
         fields[f"/certificates/{index}/cert"] = ssl.pointer + cert_at
         fields[f"/certificates/{index}/key"] = ssl.pointer + key_at
@@ -61,4 +64,6 @@ def _add_default(draft: Draft) -> None:
 
 
 def _client(client: SslClient | None) -> dict[str, Any] | None:
-    return None if client is None else {"ca": client.ca, "depth": client.depth}
+    if client is None:
+        return None
+    return {"ca": client.ca, "depth": client.depth, "skip_paths": client.skip_mtls_uri_regex or []}

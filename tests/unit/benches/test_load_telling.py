@@ -35,7 +35,7 @@ def report() -> Report:
             check("plain", "CPU time to that of nginx bare", 1.15, 1.2, "x"),
             check("apply", "failed", 7, 0, ""),
         ],
-        not_measured={"jwt: toolway": "not served yet (unknown plugin)"},
+        not_measured={"jwt: toolway": "it answered 401"},
     )
 
 
@@ -58,7 +58,7 @@ def test_a_row_is_told_in_columns(report: Report) -> None:
 def test_the_ending_tells_budgets_and_what_is_missing(report: Report) -> None:
     lines = ending(report).splitlines()
     assert [line.split()[-1] for line in lines if line.startswith(("  plain", "  apply"))] == ["ok", "OVER"]
-    assert "  jwt: toolway: not served yet (unknown plugin)" in lines
+    assert "  jwt: toolway: it answered 401" in lines
     assert lines[-1] == "versions: nginx 1.22.1, toolway 0.1.0"
 
 

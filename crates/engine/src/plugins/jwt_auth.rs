@@ -3,8 +3,10 @@
 //! Fields, statuses and messages are Apache APISIX's, but tokens are not passed on to the upstream unless
 //! `hide_credentials` is set to false. The credential alone says how a token is verified (see [`token`]).
 
+mod signatures;
 mod token;
 
+pub use signatures::Signatures;
 pub use token::TokenKey;
 
 use super::entrance::{Entrance, Presented, after_scheme, hide_argument, presented, presented_argument};
@@ -158,7 +160,9 @@ impl JwtAuth {
         let found = exchange.generation.consumers.find(Scheme::Token, key.as_bytes()).ok_or(WRONG_KEY)?;
         let Proof::Token(key) = found.proof() else { return Err(WRONG_KEY) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(f64::MAX, |now| now.as_secs_f64());
-        if !key.has_signed(&token) || !self.claims.hold(&token.claims, now, key.leeway) {
+        if !exchange.worker.signatures.verified(key, &token)
+            || !self.claims.hold(&token.claims, now, key.leeway)
+        {
             return Err(UNVERIFIED);
         }
         let claims = self.stores_claims.then(|| Box::new(token.claims));

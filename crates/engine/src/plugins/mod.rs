@@ -30,6 +30,7 @@ pub use basic_auth::Passwords;
 pub use chain::Chain;
 pub use entrance::after_scheme;
 pub use groups::{Groups, Joining};
+pub use jwt_auth::Signatures;
 #[cfg(test)]
 pub(crate) use proof::decode_digest;
 pub use proof::{Proof, Scheme};

@@ -6,6 +6,7 @@ use super::listener::Listener;
 use crate::error::ProxyError;
 use crate::generation::Generation;
 use crate::observe::{AccessLog, Record};
+use crate::plugins::Signatures;
 use crate::state::State;
 use crate::upstream::Pool;
 use arc_swap::ArcSwap;
@@ -39,6 +40,7 @@ pub struct Shared {
 pub struct Worker {
     pub shared: Arc<Shared>,
     pub pool: Pool,
+    pub signatures: Signatures,
     /// One turn for each TLS handshake under way.
     pub handshakes: Semaphore,
     /// Held by each connection that has changed protocol.
@@ -48,7 +50,13 @@ pub struct Worker {
 impl Worker {
     pub fn new(shared: Arc<Shared>) -> Rc<Self> {
         let handshakes = Semaphore::new(shared.generation.load().limits.handshakes.max(1));
-        Rc::new(Self { shared, pool: Pool::default(), handshakes, tunnels: Rc::default() })
+        Rc::new(Self {
+            shared,
+            pool: Pool::default(),
+            signatures: Signatures::default(),
+            handshakes,
+            tunnels: Rc::default(),
+        })
     }
 
     /// The generation that new exchanges run on.

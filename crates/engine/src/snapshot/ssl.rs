@@ -16,7 +16,7 @@ pub struct Ssl {
     pub default: bool,
     /// At least one; where there are several, the client's signature algorithms decide.
     pub certificates: Vec<Certificate>,
-    /// Set: clients must show a certificate.
+    /// Set: clients must show a certificate, in the handshake unless `skip_paths` lets some do without.
     #[serde(default)]
     pub client: Option<ClientAuthentication>,
     /// At least one.
@@ -40,6 +40,9 @@ pub struct ClientAuthentication {
     pub ca: String,
     /// Certificates that may stand between the client's and an authority.
     pub depth: usize,
+    /// Regular expressions for paths that need no certificate; one must match the whole path.
+    #[serde(default)]
+    pub skip_paths: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]

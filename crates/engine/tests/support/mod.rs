@@ -161,7 +161,12 @@ pub async fn connect(
 /// One request for `host` that ends the connection, and all that comes back. Whatever refuses the client at the
 /// end of its handshake shows up here, since a TLS 1.3 client is done before the server.
 pub async fn ask(stream: &mut TlsStream<TcpStream>, host: &str) -> io::Result<String> {
-    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    ask_for(stream, host, "/").await
+}
+
+/// The same for another path.
+pub async fn ask_for(stream: &mut TlsStream<TcpStream>, host: &str, path: &str) -> io::Result<String> {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;

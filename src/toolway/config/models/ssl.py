@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -14,15 +14,20 @@ TlsProtocol = Annotated[Literal["TLSv1.2", "TLSv1.3"], not_yet("TLSv1", "TLSv1.1
 _PROTOCOLS: list[Literal["TLSv1.2", "TLSv1.3"]] = ["TLSv1.2", "TLSv1.3"]
 
 
+Pattern = Annotated[str, Field(min_length=1, max_length=4096)]
+"""A regular expression; the engine reads it."""
+
+
 class SslClient(Model):
     """Whose certificates clients must show."""
-
-    not_supported: ClassVar = frozenset({"skip_mtls_uri_regex"})
 
     ca: Certificate
     """PEM of the authorities."""
     depth: Annotated[int, Field(ge=0, le=100)] = 1
     """Certificates that may stand between a client's and an authority."""
+    skip_mtls_uri_regex: Annotated[list[Pattern], Field(min_length=1, max_length=100)] | None = None
+    """Regular expressions for paths that need no certificate. One must match the whole path; in APISIX a part
+    will do."""
 
 
 class Ssl(Identified):

@@ -1,5 +1,7 @@
 //! What callers present and what becomes of it: by whom a token is taken, and who tries in vain.
 
+use super::token::Token;
+use super::{Signatures, TokenKey};
 use crate::exchange::Exchange;
 use crate::http::Response;
 use crate::plugins::testing::{Bench, body, get, username};
@@ -302,6 +304,28 @@ fn every_algorithm_verifies_its_own_signatures() {
     let pair = Ed25519KeyPair::generate().unwrap();
     let public = pair.public_key().as_der().unwrap();
     verified("EdDSA", public.as_ref(), |text| pair.sign(text.as_bytes()).as_ref().to_vec());
+}
+
+#[test]
+fn a_signature_is_remembered_of_its_key_only() {
+    let random = SystemRandom::new();
+    let pairs =
+        [(); 2].map(|()| EcdsaKeyPair::generate(&signature::ECDSA_P256_SHA256_FIXED_SIGNING).unwrap());
+    let [key, other] = pairs.each_ref().map(|pair| {
+        let public = BASE64_STANDARD.encode(pair.public_key().as_der().unwrap().as_ref());
+        let config = json!({"key": "carols", "algorithm": "ES256", "public_key": public});
+        TokenKey::build(serde_json::from_value(config).unwrap()).unwrap()
+    });
+    let sign = |text: &str| pairs[0].sign(&random, text.as_bytes()).unwrap().as_ref().to_vec();
+    let text = signed(r#"{"alg":"ES256"}"#, r#"{"key":"carols"}"#, sign);
+    let [head, signature] = [&text[..text.rfind('.').unwrap()], &text[text.rfind('.').unwrap() + 1..]];
+    let admin = format!("{}.{}.{signature}", head.split('.').next().unwrap(), part(r#"{"admin":true}"#));
+    let signatures = Signatures::default();
+    let verified = |key, text: &str| signatures.verified(key, &Token::read(text.as_bytes()).unwrap());
+    for _ in 0..2 {
+        assert!(verified(&key, &text));
+        assert!(!verified(&other, &text) && !verified(&key, &admin));
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@
 //! and are not looked at. Base64 that is not in its one form, JSON with a name twice and tokens that are larger than any
 //! honest one are no tokens.
 
-use aws_lc_rs::hmac;
 use aws_lc_rs::signature::{self, ParsedPublicKey, VerificationAlgorithm};
+use aws_lc_rs::{digest, hmac};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use schemars::JsonSchema;
@@ -94,7 +94,8 @@ pub struct TokenKey {
 
 enum Verifier {
     Secret(Box<hmac::Key>),
-    PublicKey(ParsedPublicKey),
+    /// With a digest of the key and its algorithm.
+    PublicKey(ParsedPublicKey, [u8; 32]),
 }
 
 impl TokenKey {
@@ -112,7 +113,7 @@ impl TokenKey {
                 return Err(format!("secret: {name:?} takes a secret and no public key"));
             }
             (Means::PublicKey(algorithm), None, Some(key)) => {
-                Verifier::PublicKey(public_key(algorithm, key, name)?)
+                Verifier::PublicKey(public_key(algorithm, key, name)?, sha256([&format!("{name:?}."), key]))
             }
             (Means::PublicKey(_), ..) => {
                 return Err(format!("public_key: {name:?} takes a public key and no secret"));
@@ -129,9 +130,28 @@ impl TokenKey {
         }
         match &self.verifier {
             Verifier::Secret(key) => hmac::verify(key, token.signed, &token.signature).is_ok(),
-            Verifier::PublicKey(key) => key.verify_sig(token.signed, &token.signature).is_ok(),
+            Verifier::PublicKey(key, _) => key.verify_sig(token.signed, &token.signature).is_ok(),
         }
     }
+
+    /// What tells a token from all others that are verified by this key and by other keys; none where to verify it
+    /// costs little anyway, or where it is of another algorithm.
+    pub fn digest(&self, token: &Token<'_>) -> Option<[u8; 32]> {
+        match &self.verifier {
+            Verifier::PublicKey(_, key) if token.algorithm == Some(self.algorithm) => {
+                Some(sha256([&key[..], token.signed, b".", &token.signature]))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn sha256<P: AsRef<[u8]>, const N: usize>(parts: [P; N]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    parts.iter().for_each(|part| context.update(part.as_ref()));
+    let mut found = [0; 32];
+    found.copy_from_slice(context.finish().as_ref());
+    found
 }
 
 fn public_key(

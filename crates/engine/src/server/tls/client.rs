@@ -49,6 +49,8 @@ pub struct Verifier {
     roots: RootCertStore,
     subjects: Vec<DistinguishedName>,
     depth: usize,
+    /// Whether a client without a certificate gets no connection. Otherwise its paths decide, request by request.
+    is_mandatory: bool,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -64,6 +66,7 @@ impl Verifier {
             subjects: roots.subjects(),
             roots,
             depth: client.depth,
+            is_mandatory: client.skip_paths.is_empty(),
             algorithms: provider().signature_verification_algorithms,
         };
         Ok((Arc::new(verifier), Demand(demand)))
@@ -73,6 +76,10 @@ impl Verifier {
 impl ClientCertVerifier for Verifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &self.subjects
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.is_mandatory
     }
 
     fn verify_client_cert(

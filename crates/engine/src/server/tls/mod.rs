@@ -8,7 +8,7 @@ mod table;
 mod tickets;
 
 pub use client::{ClientCertificate, Demand};
-pub use table::{TlsProblem, TlsTable};
+pub use table::{TlsProblem, TlsTable, Unmet};
 pub use tickets::Tickets;
 
 use rustls::ProtocolVersion;

@@ -1,10 +1,12 @@
 //! Certificates by server name. A certificate that stays is built once, however often others come and go.
 
+use super::TlsSession;
 use super::client::{Demand, Verifier};
 use super::tickets::Tickets;
-use crate::snapshot::{Ssl, TlsProtocol};
+use crate::snapshot::{ClientAuthentication, Ssl, TlsProtocol};
 use crate::table::{Keyed, Table};
 use crate::tls::{PemError, certified_key, provider};
+use regex::RegexSet;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, SignatureAlgorithm, SupportedProtocolVersion};
@@ -19,6 +21,8 @@ pub struct TlsEntry {
     is_default: bool,
     pub config: Arc<ServerConfig>,
     pub demand: Option<Demand>,
+    /// Paths that are open to clients without a certificate.
+    open: RegexSet,
 }
 
 /// All server names of a generation.
@@ -109,14 +113,34 @@ impl TlsTable {
         found.map(|named| &named.entry)
     }
 
-    /// What is demanded of clients that send requests for `host`. A connection made for another name may not carry
-    /// them unless the same was demanded there.
-    pub fn demand(&self, host: &str) -> Option<Demand> {
+    /// Whether a request for `host` may go on: a connection made for another name may carry it where the same
+    /// certificates were demanded there, and a client without one may have only what is open.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn check(&self, session: &TlsSession, host: &str, path: &str) -> Result<(), Unmet> {
         if self.demands == 0 {
-            return None;
+            return Ok(());
         }
-        self.find(Some(&host.to_ascii_lowercase()))?.demand
+        let entry = self.find(Some(&host.to_ascii_lowercase()));
+        let Some((entry, demand)) = entry.and_then(|entry| Some((entry, entry.demand?))) else {
+            return Ok(());
+        };
+        match () {
+            () if session.demand != Some(demand) => Err(Unmet::Connection),
+            () if session.client.is_none() && !entry.open.is_match(path) => Err(Unmet::Certificate),
+            () => Ok(()),
+        }
     }
+}
+
+/// What a request lacks of what its host demands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unmet {
+    /// Its connection was made for a name where this certificate was not asked for.
+    Connection,
+    /// The client was asked for a certificate, and showed none.
+    Certificate,
 }
 
 impl TlsEntry {
@@ -142,6 +166,13 @@ impl TlsEntry {
             Err(error) => {
                 let why = if error == PemError::Certificate { PemError::Authority } else { error };
                 problem(("/client/ca".to_owned(), why.to_string()));
+                return None;
+            }
+        };
+        let open = match open_paths(ssl.client.as_ref()) {
+            Ok(open) => open,
+            Err(error) => {
+                problem(("/client/skip_paths".to_owned(), error.to_string()));
                 return None;
             }
         };
@@ -176,8 +207,16 @@ impl TlsEntry {
             is_default: ssl.default,
             config: Arc::new(config),
             demand,
+            open,
         })
     }
+}
+
+fn open_paths(client: Option<&ClientAuthentication>) -> Result<RegexSet, regex::Error> {
+    let patterns = client.map(|client| &*client.skip_paths).unwrap_or_default();
+    // Each by itself too, since `a)|(b` would be an expression once it is wrapped.
+    RegexSet::new(patterns)?;
+    RegexSet::new(patterns.iter().map(|pattern| format!("^(?:{pattern})$")))
 }
 
 fn version(protocol: &TlsProtocol) -> &'static SupportedProtocolVersion {
