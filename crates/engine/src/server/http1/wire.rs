@@ -17,6 +17,8 @@ const CONTINUE: Bytes = Bytes::from_static(b"HTTP/1.1 100 Continue\r\n\r\n");
 pub struct Wire<S> {
     stream: S,
     inbox: Inbox,
+    /// Bytes at its start that are no whole head.
+    looked_at: usize,
     pub outbox: Outbox,
     /// Of the body of the request under way.
     pub unread: Unread,
@@ -32,6 +34,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Self {
             stream,
             inbox: Inbox::new(first),
+            looked_at: 0,
             outbox: Outbox::default(),
             unread: Unread::Nothing,
             expects: false,
@@ -46,24 +49,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         hear: impl Fn(),
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Head>, Refusal>> {
-        let mut has_line = !self.inbox.buffer.is_empty();
         loop {
             // A head is parsed again only when a further line has come, which bounds the work that drops can cause.
-            let is_long = self.inbox.buffer.len() >= limits.head_bytes;
-            if (has_line || is_long)
-                && let Some(head) = request::read(&mut self.inbox.buffer, limits)?
+            let buffer = &mut self.inbox.buffer;
+            let has_line = buffer.get(self.looked_at..).is_some_and(|new| new.contains(&b'\n'));
+            if (has_line || buffer.len() >= limits.head_bytes)
+                && let Some(head) = request::read(buffer, limits)?
             {
+                self.looked_at = 0;
                 return Poll::Ready(Ok(Some(head)));
             }
-            let before = self.inbox.buffer.len();
-            if before > 0 {
+            self.looked_at = buffer.len();
+            if self.looked_at > 0 {
                 hear();
             }
             match ready!(self.poll_fill(context)) {
                 Ok(0) | Err(_) => return Poll::Ready(Ok(None)),
                 Ok(_) => {}
             }
-            has_line = self.inbox.buffer.get(before..).is_some_and(|new| new.contains(&b'\n'));
         }
     }
 
