@@ -134,3 +134,36 @@ async fn a_name_server_that_is_none_is_refused() {
     let error = Engine::check(&snapshot.to_string()).unwrap_err();
     assert_eq!(error.problems[0].0, "/gateway/dns/nameservers");
 }
+
+#[tokio::test]
+async fn servers_that_plugins_ask_are_found_by_name_too() {
+    let service = ScriptedUpstream::start([Step::Answer("HTTP/1.1 204 No\r\nX-User: carol\r\n\r\n".into())])
+        .await
+        .unwrap();
+    let upstream = ScriptedUpstream::start([Step::ok("hello")]).await.unwrap();
+    let resolver = ScriptedResolver::start().await.unwrap();
+    resolver.set(NAME, addresses(&[FIRST], 60));
+    let uri = format!("http://{NAME}:{}/auth", service.address().port());
+    let snapshot = json!({
+        "version": 1,
+        "gateway": {
+            "listen": ["127.0.0.1:0"], "workers": 1, "dns": {"nameservers": [resolver.address().to_string()]},
+        },
+        "upstreams": [{
+            "id": "up", "scheme": "http", "pass_host": "node", "retries": 0, "tls_verify": true,
+            "nodes": [{"host": "127.0.0.1", "port": upstream.address().port(), "weight": 1}],
+            "timeout": {"connect_ms": 5000, "send_ms": 5000, "read_ms": 5000},
+            "keepalive": {"size": 8, "idle_timeout_ms": 60000, "requests": 1000},
+        }],
+        "routes": [{
+            "id": "r", "uris": ["/*"], "target": {"upstream": {"id": "up"}},
+            "plugins": {"forward-auth": {"uri": uri, "upstream_headers": ["X-User"]}},
+        }],
+    });
+    let engine = Engine::new(&snapshot.to_string()).unwrap();
+    engine.start().unwrap();
+    assert_eq!(ask(engine.listen_addresses()[0]).await, "hello");
+    let asked = service.received().remove(0);
+    assert_eq!(asked.header("host"), Some(format!("{NAME}:{}", service.address().port()).as_str()));
+    assert_eq!(upstream.received()[0].header("x-user"), Some("carol"));
+}

@@ -147,7 +147,7 @@ impl Plugin for JwtAuth {
         match self.proven(exchange, None) {
             Ok(proven) => self.conclude(exchange, Ok(proven)).into(),
             Err(Unproven::Why(why)) => self.conclude(exchange, Err(why)).into(),
-            Err(Unproven::Fetch(keys)) => Flow::Wait(Box::pin(self.fetch(exchange, keys))),
+            Err(Unproven::Fetch(keys)) => Flow::Wait(Box::pin(self.fetch(exchange, *keys))),
         }
     }
 
@@ -192,7 +192,7 @@ fn told_headers<'a>(
 enum Unproven {
     Why(&'static str),
     /// These keys have to be fetched first, or others than those at hand.
-    Fetch(RemoteKeys),
+    Fetch(Box<RemoteKeys>),
 }
 
 impl From<&'static str> for Unproven {
@@ -252,7 +252,7 @@ impl JwtAuth {
         match key.verdict(&token, &exchange.worker.signatures, keys) {
             Verdict::Good => {}
             Verdict::Bad => return Err(UNVERIFIED.into()),
-            Verdict::Fetch(remote) => return Err(Unproven::Fetch(remote)),
+            Verdict::Fetch(remote) => return Err(Unproven::Fetch(Box::new(remote))),
         }
         let identity = found.identity();
         Ok((identity, token.claims))
