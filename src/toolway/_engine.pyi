@@ -51,6 +51,8 @@ class Engine:
         """
     def reopen_logs(self) -> None:
         """Opens the access log's file anew. Raises OSError where it cannot, and then the old one goes on."""
+    def tell_address_lists(self, read: list[tuple[str, int]]) -> None:
+        """Tells the metrics when lists of addresses were last read, by source, in seconds since 1970."""
     def drain(self, timeout: float) -> bool:
         """Stops accepting, waits at most `timeout` seconds for exchanges to end. Whether all did."""
     def call(self, app: str, tool: str, arguments: str, headers: list[tuple[str, str]]) -> str:

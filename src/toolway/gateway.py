@@ -125,6 +125,7 @@ class Gateway(Running):
         warn_of_few_files()
         if watch:
             self._reader.managed.start(self.reload)
+            self._reader.lists.start(self.reload, lambda: self._tell_lists(self._reader.lists))
             self._watcher = threading.Thread(target=self._watch, name="toolway-watch", daemon=True)
             self._watcher.start()
 
@@ -179,8 +180,8 @@ class Gateway(Running):
             return True
 
     def forget(self) -> None:
-        """Makes the next reload read every document anew, those behind URLs too."""
-        self._reader.forget_documents()
+        """Makes the next reload read every document anew, and has address lists looked at again."""
+        self._reader.forget()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops watching and accepting, and waits at most `timeout` seconds for exchanges to end. Whether all
@@ -191,6 +192,7 @@ class Gateway(Running):
             self._watcher.join()
             self._watcher = None
         self._reader.managed.close()
+        self._reader.lists.close()
         return super().stop(timeout)
 
     def _compiled(self, content: bytes | None = None) -> Compiled:
@@ -202,6 +204,7 @@ class Gateway(Running):
         problems: list[Problem] = []
         documents: dict[str, Document] = {}
         logos: dict[str, bytes] = {}
+        address_lists: dict[str, tuple[str, ...]] = {}
         try:
             documents = self._reader.documents(configuration)
         except ConfigurationError as error:
@@ -210,10 +213,19 @@ class Gateway(Running):
             logos = self._reader.logos(configuration)
         except ConfigurationError as error:
             problems += error.problems
+        try:
+            address_lists = self._reader.address_lists(configuration)
+        except ConfigurationError as error:
+            problems += error.problems
         if problems:
             raise ConfigurationError(problems)
         return compile_configuration(
-            configuration, documents, logos=logos, connect_to=self._connect_to, cores=cores()
+            configuration,
+            documents,
+            logos=logos,
+            connect_to=self._connect_to,
+            cores=cores(),
+            address_lists=address_lists,
         )
 
     def _serves(self, text: str) -> None:

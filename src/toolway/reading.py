@@ -15,14 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from toolway import openapi
+from toolway.address_lists import AddressListError, AddressLists
 from toolway.compile.publishing import image_type
 from toolway.config import Configuration, load, parse
+from toolway.config.address_sources import placed_sources
 from toolway.config.source import read_file
 from toolway.problem import ConfigurationError, Problem
 from toolway.secret_managers import ManagedSecrets
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from toolway.config.models import Api, App
@@ -61,6 +63,23 @@ def _checked_logo(image: bytes) -> bytes:
     return image
 
 
+def address_lists_of(
+    configuration: Configuration, read: Callable[[str], tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """The networks of each source that plugins name, as `read` gives them. Raises ConfigurationError."""
+    found: dict[str, tuple[str, ...]] = {}
+    problems: list[Problem] = []
+    for pointer, source in placed_sources(configuration):
+        try:
+            found[source] = found[source] if source in found else read(source)
+        except AddressListError as error:
+            message = f"the address list cannot be used: {error}"
+            problems.append(configuration.source.problem("address-list-unreadable", message, pointer))
+    if problems:
+        raise ConfigurationError(problems)
+    return found
+
+
 def _stamp(path: Path) -> Stamp:
     try:
         status = path.stat()
@@ -77,6 +96,8 @@ class Reader:
     """As the engine tells them: plugin name -> {"priority", "schema"}."""
     managed: ManagedSecrets = field(default_factory=ManagedSecrets)
     """What secret managers have told."""
+    lists: AddressLists = field(default_factory=AddressLists)
+    """What publishers of addresses have told."""
     _stamps: dict[Path, Stamp] = field(default_factory=dict)
     _documents: dict[str, Document] = field(default_factory=dict)
 
@@ -138,9 +159,31 @@ class Reader:
             raise ConfigurationError(problems)
         return found
 
-    def forget_documents(self) -> None:
-        """Makes the next reload read every document anew, those behind URLs too."""
+    def address_lists(self, configuration: Configuration) -> dict[str, tuple[str, ...]]:
+        """The networks of each source that plugins name. Raises ConfigurationError."""
+        folder = configuration.source.folder
+        data = folder / configuration.gateway.data
+        if data.is_dir():
+            self.lists.keep_in(data / "address_lists")
+        used: set[str] = set()
+
+        def read(source: str) -> tuple[str, ...]:
+            place = source
+            if not openapi.is_url(source):
+                path = folder / source
+                self._note(path)
+                place = str(path)
+            used.add(place)
+            return self.lists.read(place)
+
+        found = address_lists_of(configuration, read)
+        self.lists.keep_only(used)
+        return found
+
+    def forget(self) -> None:
+        """Makes the next reload read every document anew, and has address lists looked at again."""
         self._documents.clear()
+        self.lists.look_again()
 
     def has_changed(self) -> bool:
         """Whether a file is another than when it was read. A change is told once, so a wrong file is too."""

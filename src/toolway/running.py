@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from toolway import _engine
+    from toolway.address_lists import AddressLists
 
 logger = logging.getLogger("toolway.gateway")
 
@@ -104,7 +105,7 @@ class Running(ABC):
 
     @abstractmethod
     def forget(self) -> None:
-        """Makes the next reload read everything anew."""
+        """Has everything read anew, by the next reload or soon."""
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops accepting, and waits at most `timeout` seconds for exchanges to end. Whether all did."""
@@ -144,6 +145,10 @@ class Running(ABC):
         for name in _FIXED_UNTIL_RESTART:
             if settings.get(name) != self._started_with.get(name):
                 logger.warning("gateway.%s has changed, which takes a restart", name)
+
+    def _tell_lists(self, lists: AddressLists) -> None:
+        """Tells the metrics when address lists were last read."""
+        self._built.tell_address_lists([(source, int(at)) for source, at in lists.read_at().items()])
 
     @property
     def _built(self) -> _engine.Engine:

@@ -19,6 +19,7 @@ LABELS = {
     "toolway_tls_handshake_errors": "HandshakeLabels",
     "apisix_node_info": "NodeLabels",
     "apisix_upstream_status": "UpstreamLabels",
+    "toolway_address_list_read_time_seconds": "AddressListLabels",
     "toolway_errors": "ErrorLabels",
     "toolway_tool_calls": "ToolLabels",
     "toolway_invalid_requests": "InvalidLabels",

@@ -103,6 +103,8 @@ def test_a_consumer_calls_what_its_name_and_its_labels_allow(gateway: Gateway, u
 
 @pytest.mark.parametrize("name", ["X-Consumer-Username", "x_consumer_username", "X-Consumer-Group-Id"])
 def test_an_identity_cannot_be_claimed_by_a_header(gateway: Gateway, upstream: Upstream, name: str) -> None:
+    answer = gateway.http.get("/named", headers={name: "ada", "Connection": name, "apikey": OTHER_KEY})
+    assert (answer.status_code, answer.json()) == (403, {"message": "The consumer_name is forbidden."})
     answer = gateway.http.get("/nobody", headers={name: "ada"})
     message = "The request is rejected, please check the consumer_name for this request"
     assert (answer.status_code, answer.json()) == (401, {"message": message})

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
+from .identity_provider import ACCESS_TOKEN, Client, identity_provider
 from .live import live
 from .rpc import Rpc
 from .serving import LISTEN, PATIENCE_SECONDS, run, write
@@ -231,3 +234,39 @@ def test_an_answer_of_the_token_server_that_never_ends_fails_the_request(
     [line] = gateway.logged(1, lambda line: line["status"] == 503)
     assert "65536 bytes" in json.dumps(line)
     assert upstream.arrived.empty()
+
+
+def test_a_caller_s_token_is_exchanged_at_the_identity_provider_that_made_it(
+    serve: Serve, upstream: Upstream
+) -> None:
+    gateway_client = Client("gateway", "s&same of the gateway")
+    with identity_provider(gateway_client) as provider:
+        exchange = {
+            "grant_type": "token_exchange",
+            "token_endpoint": provider.url("/token"),
+            "client_id": gateway_client.id,
+            "client_secret": gateway_client.secret,
+            "audience": ["orders"],
+            "requested_token_type": ACCESS_TOKEN,
+        }
+        recognised = {"client_id": gateway_client.id, "discovery": provider.discovery, "bearer_only": True}
+        plugins = {"openid-connect": recognised}
+        gateway = serve(
+            {"gateway": LISTEN, "routes": [route(upstream.node, {"oauth2": exchange}, **plugins)]}
+        )
+        carols, daves = provider.token(), provider.token(sub="dave")
+        for token, subject in ((carols, "carol"), (carols, "carol"), (daves, "dave")):
+            answer = gateway.http.get("/", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == 200
+            shown = (upstream.only().header("Authorization") or "").removeprefix("Bearer ")
+            claims = jwt.decode(shown, KeySet(provider.keys), algorithms=["ES256"]).claims
+            assert (claims["sub"], claims["act"]["sub"], claims["aud"]) == (subject, "gateway", "orders")
+        assert provider.asked.count("/token") == 2
+        gone = provider.token(sub="erin")
+        provider.revoked.add(gone)
+        refused = gateway.http.get("/", headers={"Authorization": f"Bearer {gone}"})
+        assert (refused.status_code, refused.headers.get("X-Toolway-Error")) == (403, None)
+        assert gateway.http.get("/").status_code == 401
+        assert upstream.arrived.empty()
+        said = "".join([*gateway.said.so_far(), *gateway.access_log.so_far()])
+        assert not [token for token in (carols, daves, gone, gateway_client.secret) if token in said]

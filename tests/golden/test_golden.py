@@ -27,11 +27,13 @@ ENVIRONMENT = {
     "KEY": "sesame-from-environment",
     "LEAK": "not-to-be-seen",
 }
+ADDRESSES = {"published.json": ("192.0.2.0/28", "2001:db8::/32")}
 LOGO = b"\x89PNG\r\n\x1a\n"
 SCHEMAS = json.loads((FOLDER / "plugin_schemas.json").read_text())
 MADE_ELSEWHERE = {
     # These need a file of its own kind, the engine, the network or the Admin API, and are tested with what
     # finds them.
+    "address-list-unreadable",
     "duplicate-plugin",
     "engine-refused",
     "file-too-large",
@@ -60,7 +62,11 @@ def test_configuration_gives_the_snapshot_or_problems_that_its_golden_file_has(
         configuration = parse(load(Path(f"{case}.yaml"), environment=ENVIRONMENT), plugin_schemas=SCHEMAS)
         documents = {api.id: DOCUMENTS[api.spec] for api in configuration.apis if isinstance(api.spec, str)}
         compiled = compile_configuration(
-            configuration, documents, logos={app.id: LOGO for app in configuration.apps}, cores=2
+            configuration,
+            documents,
+            logos={app.id: LOGO for app in configuration.apps},
+            cores=2,
+            address_lists=ADDRESSES,
         )
         snapshot = json.dumps(compiled.printable, indent=2, ensure_ascii=False) + "\n"
         warnings = "".join(f"{problem}\n" for problem in compiled.warnings)

@@ -247,6 +247,11 @@ impl Engine {
         self.shared.access_log.as_ref().map_or(Ok(()), AccessLog::reopen)
     }
 
+    /// Tells the metrics when lists of addresses were last read, by source, in seconds since 1970.
+    pub fn tell_address_lists(&self, read: Vec<(String, i64)>) {
+        self.shared.state.metrics.set_address_lists(read);
+    }
+
     /// Turns readiness false, stops accepting, and waits for open exchanges to end. Whether all did within `limit`;
     /// those that did not are cut off when the process ends.
     pub fn drain(&self, limit: Duration) -> bool {

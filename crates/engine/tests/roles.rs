@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use toolway_engine::Engine;
 use toolway_testkit::{RawClient, Response, ScriptedUpstream, Step};
@@ -242,6 +244,25 @@ async fn the_last_use_of_a_credential_is_known_and_outlives_swaps() {
     let delta = json!({"version": 1, "put": {"consumers": [consumer("bob", &[])]}, "remove": {}});
     gateway.engine.commit(&gateway.engine.prepare(&delta.to_string()).unwrap()).unwrap();
     assert_eq!(gateway.engine.last_use("bob", "one"), Some(used));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_no_use_of_the_credential() {
+    let gateway = Gateway::start().await;
+    let password = json!({"id": "two", "plugin": "basic-auth", "config":
+        {"username": "dora", "password_hash": bcrypt::hash("sesame", 4).unwrap()}});
+    let dora = json!({"username": "dora", "credentials": [password]});
+    let basic = route("basic", json!(null), json!({"basic-auth": {}}));
+    let delta = json!({"version": 1, "put": {"consumers": [dora], "routes": [basic]}, "remove": {}});
+    gateway.engine.commit(&gateway.engine.prepare(&delta.to_string()).unwrap()).unwrap();
+    for (password, status, is_used) in [("sesam", 401, false), ("sesame", 200, true)] {
+        let encoded = BASE64_STANDARD.encode(format!("dora:{password}"));
+        let request =
+            format!("GET /basic HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Basic {encoded}\r\n\r\n");
+        let response = RawClient::exchange(gateway.engine.listen_addresses()[0], request).await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(gateway.engine.last_use("dora", "two").is_some(), is_used);
+    }
 }
 
 #[test]

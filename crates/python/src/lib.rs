@@ -76,6 +76,10 @@ impl Engine {
         python.detach(|| self.0.reopen_logs()).map_err(|error| PyOSError::new_err(error.to_string()))
     }
 
+    fn tell_address_lists(&self, read: Vec<(String, i64)>) {
+        self.0.tell_address_lists(read);
+    }
+
     fn drain(&self, python: Python<'_>, timeout: f64) -> PyResult<bool> {
         let limit =
             Duration::try_from_secs_f64(timeout).map_err(|error| PyValueError::new_err(error.to_string()))?;

@@ -71,12 +71,17 @@ class Expiry:
         self._news.set()
 
     def _run(self) -> None:
+        said = ""
         while not self._stopping.is_set():
             wait = _LOOK_SECONDS
             try:
                 wait = self._look()
+                said = ""
             except StoreError as error:
-                logger.warning("what has expired cannot be looked up: %s", error)
+                # Once for each reason, since a store may be read-only for good.
+                if said != str(error):
+                    said = str(error)
+                    logger.warning("what has expired cannot be deleted: %s", error)
             except Exception:
                 # The edge of this thread: the next one to expire must still be deleted.
                 logger.exception("deleting what has expired failed; it goes on")

@@ -6,7 +6,7 @@ not shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from toolway.admin.masking import holder_of
 from toolway.config import Source, parse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from toolway.config import Configuration
-    from toolway.store import Key
+    from toolway.store import Filters, Key
 
 READ_ONLY = (
     "this gateway reads its configuration from {file}, so its Admin API is read-only: change the file, or "
@@ -60,23 +60,10 @@ class FileRecords:
         yield from self._resources().get(kind, {}).values()
 
     def list(
-        self,
-        kind: str,
-        *,
-        page: int = 1,
-        page_size: int | None = None,
-        name: str | None = None,
-        label: str | None = None,
-        uri: str | None = None,
-        under: str | None = None,
+        self, kind: str, *, page: int = 1, page_size: int | None = None, **filters: Unpack[Filters]
     ) -> tuple[int, Sequence[Resource]]:
         """As `Store.list`."""
-        found = [
-            resource
-            for resource in self.scan(kind)
-            if _passes(resource.value, name, label, uri)
-            and (under is None or resource.id.startswith(f"{under}/"))
-        ]
+        found = [resource for resource in self.scan(kind) if _passes(resource, filters)]
         start = 0 if page_size is None else (page - 1) * page_size
         return len(found), found[start : None if page_size is None else start + page_size]
 
@@ -157,12 +144,14 @@ def _copy(value: Any) -> Any:
     return [_copy(item) for item in value] if isinstance(value, list) else value
 
 
-def _passes(value: Mapping[str, Any], name: str | None, label: str | None, uri: str | None) -> bool:
+def _passes(resource: Resource, filters: Filters) -> bool:
+    value = resource.value
     uris = [value.get("uri"), *(value.get("uris") or ())]
     return (
-        (name is None or name in (value.get("name") or ""))
-        and (label is None or label in (value.get("labels") or {}))
-        and (uri is None or any(uri in each for each in uris if each))
+        filters.get("name", "") in (value.get("name") or "")
+        and ("label" not in filters or filters["label"] in (value.get("labels") or {}))
+        and ("uri" not in filters or any(filters["uri"] in each for each in uris if each))
+        and ("under" not in filters or resource.id.startswith(f"{filters['under']}/"))
     )
 
 

@@ -90,18 +90,7 @@ def _on_all(kind: ResourceKind, words: _Words) -> Iterator[Operation]:
         refusals=(400, 404) if kind.below else (400,),
         **words.on_all,
     )
-    yield Operation(
-        f"put_{kind.name}",
-        "PUT",
-        summary=f"Make or replace {words.one} that says its own id.",
-        run=partial(writing.put, kind),
-        answers=words.written,
-        parameters=(IF_MATCH, IF_NONE_MATCH, TTL),
-        body=component(f"{kind.name}.write_id"),
-        refusals=(400, 409),
-        writes=True,
-        **words.on_all,
-    )
+    yield _put(f"put_{kind.name}", words, f"Make or replace {words.one} that says its own id.", "write_id")
     if kind.name == "apis":
         yield _import(words)
     elif kind.makes_ids:
@@ -118,6 +107,23 @@ def _on_all(kind: ResourceKind, words: _Words) -> Iterator[Operation]:
         )
 
 
+def _put(identifier: str, words: _Words, summary: str, body: str) -> Operation:
+    """PUT of one: at its own path, or at that of all where the `body` has the id."""
+    kind = words.kind
+    return Operation(
+        identifier,
+        "PUT",
+        summary=summary,
+        run=partial(writing.put, kind),
+        answers=words.written,
+        parameters=(IF_MATCH, IF_NONE_MATCH, TTL),
+        body=component(f"{kind.name}.{body}"),
+        refusals=(400, 409),
+        writes=True,
+        **(words.on_item if body == "write" else words.on_all),
+    )
+
+
 def _on_item(kind: ResourceKind, words: _Words) -> Iterator[Operation]:
     yield Operation(
         f"get_{kind.name}",
@@ -129,18 +135,7 @@ def _on_item(kind: ResourceKind, words: _Words) -> Iterator[Operation]:
         refusals=(400, 404),
         **words.on_item,
     )
-    yield Operation(
-        f"put_{kind.name}_id",
-        "PUT",
-        summary=f"Make or replace {words.one}.",
-        run=partial(writing.put, kind),
-        answers=words.written,
-        parameters=(IF_MATCH, IF_NONE_MATCH, TTL),
-        body=component(f"{kind.name}.write"),
-        refusals=(400, 409),
-        writes=True,
-        **words.on_item,
-    )
+    yield _put(f"put_{kind.name}_id", words, f"Make or replace {words.one}.", "write")
     if kind.makes_ids:
         yield Operation(
             f"post_{kind.name}_id",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from toolway.admin.answers import Answer, Refusal
 from toolway.store import MasterKeyError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from toolway.admin.resources import ResourceKind
     from toolway.apps.model import AppView
-    from toolway.store import Change, Difference, Key, Resource, Revision, SecretPlaces
+    from toolway.store import Change, Difference, Filters, Key, Resource, Revision, SecretPlaces
 
 Schema = Mapping[str, Any]
 Run = Callable[["Context", "Call"], Answer]
@@ -33,15 +33,7 @@ class Records(Protocol):
     def revision(self) -> int: ...
     def get(self, kind: str, id: str, /) -> Resource | None: ...  # noqa: A002
     def list(
-        self,
-        kind: str,
-        *,
-        page: int = 1,
-        page_size: int | None = None,
-        name: str | None = None,
-        label: str | None = None,
-        uri: str | None = None,
-        under: str | None = None,
+        self, kind: str, *, page: int = 1, page_size: int | None = None, **filters: Unpack[Filters]
     ) -> tuple[int, Sequence[Resource]]: ...
     def scan(self, kind: str) -> Iterator[Resource]: ...
     def referrers(self, kind: str, id: str, /) -> Sequence[Key]: ...  # noqa: A002

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from toolway.admin.answers import Answer, Refusal, not_found
 from toolway.admin.masking import shown
@@ -11,7 +11,7 @@ from toolway.admin.resources import RESOURCES
 if TYPE_CHECKING:
     from toolway.admin.operation import Call, Context
     from toolway.admin.resources import ResourceKind
-    from toolway.store import Resource
+    from toolway.store import Filters, Resource
 
 FILTERS = ("name", "label", "uri")
 LEAST_PAGE, MOST_PAGE = 10, 500
@@ -30,19 +30,18 @@ def get_list(kind: ResourceKind, context: Context, call: Call) -> Answer:
     """All resources of a kind that the filters let through, in order of creation; a page where one is asked
     for.
     """
-    under = None
+    filters = cast("Filters", {name: call.query[name] for name in FILTERS if name in call.query})
     if kind.below:
-        under = call.path["username"]
-        if context.records.get("consumers", under) is None:
+        filters["under"] = call.path["username"]
+        if context.records.get("consumers", filters["under"]) is None:
             raise not_found()
-    filters = {name: call.query[name] for name in FILTERS if name in call.query}
     if "page_size" in call.query:
         page = call.query.get("page", 1)
         total, found = context.records.list(
-            kind.name, page=page, page_size=call.query["page_size"], under=under, **filters
+            kind.name, page=page, page_size=call.query["page_size"], **filters
         )
-    elif filters or under:
-        total, found = context.records.list(kind.name, page=1, page_size=None, under=under, **filters)
+    elif filters:
+        total, found = context.records.list(kind.name, **filters)
     else:
         found = list(context.records.scan(kind.name))
         total = len(found)

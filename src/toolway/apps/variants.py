@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 Rule = tuple[str, ...]
 
-MOST = 32
+MOST = 16
 """Variants of one document; what no variant shows whole, a caller sees a part of."""
+
+_LOOKED_AT = 1000
+"""Sets of rules; many of them may show the same tools."""
 
 
 def asks_for_roles(view: AppView) -> bool:
@@ -40,26 +43,20 @@ def shown_to(view: AppView, roles: Collection[str] | None) -> frozenset[str]:
 def variants(view: AppView) -> list[frozenset[str]]:
     """The names of the tools in each variant, those with the most first; the last is for everybody.
 
-    At most 32. A tool that nobody may call is in none.
+    At most 16. A tool that nobody may call is in none.
     """
-    named = list(zip(view.operations, tool_names(view), strict=True))
-
-    def shown(satisfied: frozenset[Rule]) -> frozenset[str]:
-        return frozenset(name for selected, name in named if satisfied.issuperset(selected.roles))
-
-    found = dict.fromkeys(shown(satisfied) for satisfied in _satisfiable(view))
-    return sorted(found, key=lambda names: (-len(names), sorted(names)))
+    return sorted(_shown(view)[:MOST], key=lambda names: (-len(names), sorted(names)))
 
 
 def variant_problems(view: AppView) -> list[Problem]:
     """Whether there are more variants than are made."""
-    if len(_satisfiable(view)) < MOST:
+    if len(_shown(view)) <= MOST:
         return []
     return [
         Problem(
             "actions-many-variants",
-            f"the app's callers can have more than {MOST - 1} different sets of operations, so the document "
-            "may show some less than they may call",
+            f"the app's callers can have more than {MOST} different sets of operations, so the document may "
+            "show some less than they may call",
             pointer="/operations",
             hint="ask for fewer roles, or make several apps",
             kind="warning",
@@ -67,16 +64,25 @@ def variant_problems(view: AppView) -> list[Problem]:
     ]
 
 
+def _shown(view: AppView) -> list[frozenset[str]]:
+    """The names of the tools in each variant, those first that matter most, should there be too many."""
+    named = list(zip(view.operations, tool_names(view), strict=True))
+    found: dict[frozenset[str], None] = {}
+    for satisfied in _satisfiable(view):
+        found[frozenset(name for selected, name in named if satisfied.issuperset(selected.roles))] = None
+    return list(found)
+
+
 def _satisfiable(view: AppView) -> list[frozenset[Rule]]:
     """The sets of rules that callers can satisfy: none, what one role does, and what several do together."""
     rules = {rule for selected in view.operations for rule in selected.roles}
     roles = sorted({role for rule in rules for role in rule})
     alone = [frozenset(rule for rule in rules if role in rule) for role in roles]
-    # First those that matter most, should there be too many: nobody, everybody, and each role for itself.
+    # First nobody, everybody, and each role for itself.
     found = dict.fromkeys([frozenset[Rule](), frozenset(rule for rule in rules if rule), *alone])
     for together in alone:
         for others in list(found):
-            if len(found) >= MOST:
-                return list(found)[:MOST]
+            if len(found) >= _LOOKED_AT:
+                return list(found)
             found[together | others] = None
     return list(found)

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from toolway.cli.apply import apply
+from toolway.cli import apply, plan
 from toolway.cli.call import call
 from toolway.cli.check import check
 from toolway.cli.compile import compile_configuration
@@ -24,7 +24,6 @@ from toolway.cli.import_api import import_api
 from toolway.cli.init import init
 from toolway.cli.keys import keys
 from toolway.cli.output import errors, print_problems
-from toolway.cli.plan import plan
 from toolway.cli.serve import serve
 from toolway.cli.store import store
 from toolway.cli.version import print_version
@@ -50,8 +49,8 @@ application.command("serve")(serve)
 application.command("call")(call)
 application.command("export")(export)
 application.command("dump")(dump)
-application.command("plan")(plan)
-application.command("apply")(apply)
+application.command("plan", help=plan.HELP)(plan.plan)
+application.command("apply", help=apply.HELP)(apply.apply)
 application.command("demo")(demo)
 application.add_typer(keys, name="keys")
 application.add_typer(store, name="store")

@@ -17,13 +17,14 @@ from toolway.compile.credentials import report_credentials
 from toolway.compile.draft import Draft
 from toolway.compile.publishing import add_app
 from toolway.compile.routes import add_routes
+from toolway.compile.settling import warn_of_metadata
 from toolway.compile.ssls import add_ssls
 from toolway.compile.upstreams import Upstreams
 from toolway.compile.views import view_of
 from toolway.problem import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from toolway.apps.model import AppView
     from toolway.config import Configuration
@@ -43,18 +44,20 @@ def compile(  # noqa: A001  # The word of the design for this step.
     cores: int = 1,
     only: Collection[str] | None = None,
     main_app: str | None = None,
+    address_lists: Mapping[str, Sequence[str]] | None = None,
 ) -> Compiled:
     """Compiles `configuration`.
 
-    `documents` holds the document of each api by its id, and `logos` the image of each app that has one of
-    its own. `connect_to` maps `host:port` of nodes to where connections go instead, as curl's --connect-to
-    does. `cores` is the number of workers where none is configured. `only` are the pointers of the resources
-    whose entries are wanted, for a configuration that is a part of a larger one; `main_app` is then the first
-    app of the whole. Raises ConfigurationError with all problems, in the order of the file.
+    `documents` holds the document of each api by its id, `logos` the image of each app that has one of its
+    own, and `address_lists` the networks of each source that plugins name. `connect_to` maps `host:port` of
+    nodes to where connections go instead, as curl's --connect-to does. `cores` is the number of workers where
+    none is configured. `only` are the pointers of the resources whose entries are wanted, for a configuration
+    that is a part of a larger one; `main_app` is then the first app of the whole. Raises ConfigurationError
+    with all problems, in the order of the file.
     """
     if main_app is None and configuration.apps:
         main_app = configuration.apps[0].id
-    draft = Draft(configuration, main_app, only)
+    draft = Draft(configuration, main_app, only, address_lists or {})
     add_ssls(draft)
     upstreams = Upstreams(draft, connect_to or {})
     for upstream in configuration.upstreams.values():
@@ -75,6 +78,7 @@ def compile(  # noqa: A001  # The word of the design for this step.
     add_global_rules(draft)
     report_missing_consumers(draft)
     report_clashes(draft)
+    warn_of_metadata(draft)
     if draft.problems:
         raise ConfigurationError(
             sorted(draft.problems, key=lambda problem: (problem.line or 0, problem.column or 0))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from toolway.compile.settling import settled
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from toolway.config import Configuration
     from toolway.problem import Problem
@@ -25,6 +26,8 @@ class Draft:
     """The app that is also at hosts which no app names."""
     only: Collection[str] | None = None
     """Pointers of the resources whose entries are kept; none: those of all."""
+    address_lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Networks by the source that plugins name."""
     ssls: list[dict[str, Any]] = field(default_factory=list)
     upstreams: list[dict[str, Any]] = field(default_factory=list)
     routes: list[dict[str, Any]] = field(default_factory=list)
@@ -56,6 +59,8 @@ class Draft:
         if not self.wants(pointer):
             return
         entries: list[dict[str, Any]] = getattr(self, section)
+        if entry.get("plugins"):
+            entry = {**entry, "plugins": settled(self, entry["plugins"], origins or {})}
         here = f"/{section}/{len(entries)}"
         self.places[here] = pointer
         for plugin, origin in (origins or {}).items():
@@ -68,9 +73,10 @@ class Draft:
         self, code: str, message: str, pointer: str, *, hint: str | None = None, at_key: bool = False
     ) -> None:
         """Notes what keeps the snapshot from being served."""
-        self.problems.append(
-            self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
-        )
+        problem = self.configuration.source.problem(code, message, pointer, hint=hint, at_key=at_key)
+        # What several entries are made from has its problems once.
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def warn(
         self, code: str, message: str, pointer: str, *, hint: str | None = None, at_key: bool = False

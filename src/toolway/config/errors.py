@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 CODES = MappingProxyType(
     {
         "anonymous-consumer-missing": "No consumer has the name of an `anonymous_consumer`. A warning.",
+        "address-list-unreadable": "A list of addresses cannot be read, and was not before.",
         "api-without-server": "An api has no upstream and its document no absolute http or https server.",
         "app-without-operations": "An app selects no operation, so that its clients see no tool. A warning.",
         "clash": "Two routes take the same requests; only one of them gets them. A warning.",
@@ -40,6 +41,7 @@ CODES = MappingProxyType(
         "secret-missing": "A secret that `$env://`, `$file://` or `$secret://` refers to cannot be read.",
         "spec-unreadable": "The OpenAPI document of an api cannot be read.",
         "unknown-field": "A field that the resource does not have.",
+        "unknown-metadata": "A field of plugin metadata that the plugin does not have. A warning.",
         "unknown-plugin": "A plugin that does not exist.",
         "unknown-reference": "An id that no resource has.",
         "unmatched-operation": "A pattern matches no operation of the api.",

@@ -8,6 +8,7 @@ Admin API shows it; checking it is the work of `parse`.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from toolway.config.models import (
 from toolway.config.source import pointer_to
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
 Reference = tuple[str, str]
 """Kind and id of a resource."""
@@ -137,6 +138,8 @@ def _add_named(value: Mapping[str, Any], found: dict[Reference, None]) -> None:
     for tls in (value.get("tls"), upstream.get("tls") if isinstance(upstream, dict) else None):
         if isinstance(tls, dict):
             _add("ssls", tls.get("client_cert_id"), found)
+    if any(_takes_metadata(plugins) for plugins in _plugins(value)):
+        _add("plugin_metadata", "cors", found)
     _add_secrets(value.values(), found)
 
 
@@ -155,6 +158,25 @@ def _add_secrets(items: Iterable[Any], found: dict[Reference, None]) -> None:
             _add_secrets(item.values() if isinstance(item, dict) else item, found)
 
 
+def _plugins(value: Mapping[str, Any]) -> Iterator[Any]:
+    """The plugins of a resource, and of an api's operations."""
+    yield value.get("plugins")
+    operations = value.get("operations")
+    for settings in operations.values() if isinstance(operations, Mapping) else ():
+        yield settings.get("plugins") if isinstance(settings, Mapping) else None
+
+
+def _takes_metadata(plugins: Any) -> bool:
+    """Whether `cors` among the plugins refers to its metadata."""
+    cors = plugins.get("cors") if isinstance(plugins, Mapping) else None
+    return isinstance(cors, Mapping) and "allow_origins_by_metadata" in cors
+
+
+def uses(value: Mapping[str, Any], plugin: str) -> bool:
+    """Whether a resource, which need not have been checked, has settings of a plugin."""
+    return any(isinstance(plugins, Mapping) and plugin in plugins for plugins in _plugins(value))
+
+
 def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
     """Pointers and texts of all that may be an id or have one."""
     if isinstance(value, (str, int)) and not isinstance(value, bool):
@@ -170,7 +192,11 @@ def _texts(value: Any, pointer: str) -> Iterator[tuple[str, str]]:
 def _makes(pointer: str, text: str, reference: Reference) -> bool:
     kind, identifier = reference
     if kind == "secrets":
-        return next(_secrets(text), None) == reference
+        found: dict[Reference, None] = {}
+        _add_secrets([text], found)
+        return reference in found
+    if kind == "plugin_metadata":
+        return f"/plugins/{identifier}/allow_origins_by_metadata" in pointer
     if kind == "apis":
         return pointer.startswith("/operations/") and text.startswith(f"{identifier}:")
     name = pointer.rpartition("/")[2]

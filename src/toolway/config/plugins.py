@@ -13,6 +13,7 @@ import jsonschema_rs
 
 from toolway.config.apisix import PLUGINS
 from toolway.config.errors import listing, near
+from toolway.config.metadata import check_metadata
 from toolway.config.secret import reveal
 from toolway.config.secret_places import secret_tree, veiled
 from toolway.config.source import Source, pointer_to
@@ -107,11 +108,10 @@ class PluginChecker:
         return found
 
     def check_metadata(self, name: str, settings: Mapping[str, Any], pointer: str) -> list[Problem]:
-        """All problems of the metadata `settings` of the plugin `name`, which stand at `pointer`."""
+        """All problems of the metadata `settings`, which stand at `pointer`, of a plugin that has none."""
         if name not in self._schemas:
             return [self.unknown(name, f"{pointer}/id")]
-        message = f'the plugin "{name}" has no settings that hold wherever it runs'
-        return [self._source.problem("not-supported-yet", message, pointer)] if settings else []
+        return list(check_metadata(self._source, name, settings, pointer))
 
     def unknown(self, name: str, pointer: str) -> Problem:
         """That there is no such plugin, or none yet."""

@@ -53,7 +53,9 @@ class SecretPlaces:
 
 
 def veiled(tree: Any, value: Any) -> Any:
-    """A copy of `value` with the texts that are secret by `tree` as `Secret`."""
+    """`value` with the texts that are secret by `tree` as `Secret`; a copy where there may be any."""
+    if not tree:
+        return value
     if tree is True:
         return Secret(value) if isinstance(value, str) and value else value
     if isinstance(value, dict):

@@ -10,6 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from toolway.apps.curate import may_select
+from toolway.config.kinds import uses
+from toolway.config.metadata import UNNAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,8 +19,27 @@ if TYPE_CHECKING:
     from toolway.live.state import State, Value
     from toolway.store import Key
 
+_WITH_PLUGINS = (
+    "services",
+    "plugin_configs",
+    "routes",
+    "consumer_groups",
+    "consumers",
+    "global_rules",
+    "apis",
+)
 _REFERRED_TO = frozenset(
-    {"ssls", "secrets", "upstreams", "services", "plugin_configs", "consumer_groups", "consumers", "apis"}
+    {
+        "apis",
+        "consumer_groups",
+        "consumers",
+        "plugin_configs",
+        "plugin_metadata",
+        "secrets",
+        "services",
+        "ssls",
+        "upstreams",
+    }
 )
 
 
@@ -51,6 +72,9 @@ def _compiled_as(key: Key) -> Key:
 
 def _dependents(state: State, key: Key, stays: Callable[[Key], bool]) -> Iterator[Key]:
     kind, identifier = key
+    if kind == "plugin_metadata" and identifier in UNNAMED:
+        for user in _WITH_PLUGINS:
+            yield from ((user, found) for found, value in state.scan(user) if uses(value, identifier))
     if kind not in _REFERRED_TO:
         return
     # Routes name an upstream, which the engine looks up; where it stays, only copies are made anew.

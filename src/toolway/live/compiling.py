@@ -9,17 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from toolway.address_lists import AddressListError
 from toolway.apps.curate import may_select
 from toolway.compile import compile as compile_configuration
 from toolway.config import parse
-from toolway.config.kinds import KINDS
+from toolway.config.kinds import KINDS, uses
+from toolway.config.metadata import UNNAMED
 from toolway.live.assembly import Assembly
+from toolway.openapi import is_url
 from toolway.problem import ConfigurationError, Problem
+from toolway.reading import address_lists_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
+    from toolway.address_lists import AddressLists
     from toolway.apps.model import AppView
     from toolway.compile import Compiled
     from toolway.config import Configuration, PluginSchemas
@@ -46,6 +51,8 @@ class Setting:
     """What `$env://` reads."""
     managed: ManagedSecrets = field(repr=False)
     """What `$secret://` reads."""
+    lists: AddressLists = field(repr=False)
+    """What publishers of addresses have told."""
     connect_to: Mapping[str, str] = field(default_factory=dict)
     cores: int = 1
 
@@ -130,6 +137,7 @@ class Compiler:
         source = assembly.source(setting.secrets, setting.environment, setting.managed)
         configuration = parse(source, plugin_schemas=setting.plugin_schemas, gateway=setting.gateway)
         documents, logos = self._read(configuration, state, only)
+        address_lists = address_lists_of(configuration, self._addresses)
         return compile_configuration(
             configuration,
             documents,
@@ -138,7 +146,13 @@ class Compiler:
             cores=setting.cores,
             only=only,
             main_app=state.main_app() if any(kind == "apps" for kind, _ in wanted) else None,
+            address_lists=address_lists,
         )
+
+    def _addresses(self, source: str) -> tuple[str, ...]:
+        if not is_url(source):
+            raise AddressListError(f"{source} is no URL, and paths of one machine mean nothing in a store")
+        return self._setting.lists.read(source)
 
     def _read(
         self, configuration: Configuration, state: State, only: Collection[str]
@@ -192,6 +206,7 @@ def _put_together(
             value = state.get(*key)
             if value is not None:
                 following += _add(assembly, state, key, value, key in closed)
+                following += [("plugin_metadata", name) for name in UNNAMED if uses(value, name)]
         waiting = following
 
 

@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from toolway import _engine
+from toolway.address_lists import AddressLists
 from toolway.config import PluginSchemas
 from toolway.config.anonymous import warnings_of
 from toolway.config.kinds import KINDS
@@ -73,6 +74,7 @@ class LiveGateway(Running):
         given = os.environ if environment is None else environment
         allowed = {name: value for name, value in given.items() if not name.startswith(_OWN_VARIABLES)}
         self._managed = managed or ManagedSecrets()
+        self._lists = AddressLists(folder=folder / "address_lists")
         self._documents = Documents(folder / "logos")
         self._compiler = Compiler(
             Setting(
@@ -81,6 +83,7 @@ class LiveGateway(Running):
                 folder / "secrets",
                 allowed,
                 self._managed,
+                self._lists,
                 dict(connect_to or {}),
                 cores(),
             ),
@@ -110,6 +113,7 @@ class LiveGateway(Running):
         self._built.start(beside=beside)
         warn_of_few_files()
         self._managed.start(self.reload)
+        self._lists.start(self.reload, lambda: self._tell_lists(self._lists))
         self._follower = threading.Thread(target=self._follow, name="toolway-live", daemon=True)
         self._follower.start()
 
@@ -174,7 +178,8 @@ class LiveGateway(Running):
         return True
 
     def forget(self) -> None:
-        """Nothing is remembered that a reload does not read anew."""
+        """Has address lists looked at again."""
+        self._lists.look_again()
 
     def stop(self, timeout: float | None = None) -> bool:
         """Stops accepting and following, and waits at most `timeout` seconds for exchanges to end. Whether
@@ -186,6 +191,7 @@ class LiveGateway(Running):
             self._follower.join()
             self._follower = None
         self._managed.close()
+        self._lists.close()
         return ended
 
     def _whole(self, changes: Iterable[Change]) -> list[Change]:

@@ -8,14 +8,14 @@ from __future__ import annotations
 import marshal
 from contextlib import closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 from toolway.config.kinds import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 
-    from toolway.store import Change, Key, Resource
+    from toolway.store import Change, Filters, Key, Resource
 
 Value = dict[str, Any]
 _REMEMBERED = 2048
@@ -29,7 +29,7 @@ class Records(Protocol):
     def scan(self, kind: str) -> Iterator[Resource]: ...
     def referrers(self, kind: str, id: str) -> Sequence[Key]: ...  # noqa: A002
     def list(
-        self, kind: str, *, page: int = 1, page_size: int | None = None, under: str | None = None
+        self, kind: str, *, page: int = 1, page_size: int | None = None, **filters: Unpack[Filters]
     ) -> tuple[int, Sequence[Resource]]: ...
 
 

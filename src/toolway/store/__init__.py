@@ -18,7 +18,7 @@ from toolway.store.errors import (
     StoreUnavailable,
     UnknownRevision,
 )
-from toolway.store.model import MASK, SEALED, Change, Difference, Key, Resource, Retention, Revision
+from toolway.store.model import MASK, SEALED, Change, Difference, Filters, Key, Resource, Retention, Revision
 
 if TYPE_CHECKING:
     from toolway.store.sealing import Sealer, SecretPlaces
@@ -31,6 +31,7 @@ __all__ = [
     "SEALED",
     "Change",
     "Difference",
+    "Filters",
     "Key",
     "MasterKeyError",
     "NewerSchema",

@@ -7,7 +7,7 @@ appears in a `repr`, for some are secrets.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 MASK = "***"
 """What stands in place of a secret that is not shown."""
@@ -20,6 +20,19 @@ Value = dict[str, Any]
 
 Key = tuple[str, str]
 """Kind and id of a resource; the id of a credential is `USERNAME/ID`."""
+
+
+class Filters(TypedDict, total=False):
+    """What lists are filtered by."""
+
+    name: str
+    """A part of the name."""
+    label: str
+    """The key of a label."""
+    uri: str
+    """A part of any uri."""
+    under: str
+    """The consumer of credentials."""
 
 
 @dataclass(frozen=True, slots=True)

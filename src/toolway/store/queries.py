@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Select
 
     from toolway.store.database import Database
+    from toolway.store.model import Filters
 
 AnyRow = Row[*tuple[Any, ...]]
 
@@ -84,7 +85,7 @@ def one(connection: Connection, kind: str, identifier: str) -> AnyRow | None:
 
 
 def page(
-    connection: Connection, kind: str, filters: dict[str, str], number: int, size: int | None
+    connection: Connection, kind: str, filters: Filters, number: int, size: int | None
 ) -> tuple[int, list[AnyRow]]:
     """How many resources pass the filters, and those of the page, in the order in which they were made.
 
@@ -92,7 +93,7 @@ def page(
     """
     conditions: list[ColumnElement[bool]] = [resources.c.kind == kind]
     for field, text in filters.items():
-        text = facet(text)
+        text = facet(str(text))
         if field in ("label", "under"):
             found = facets.c.text == text
         elif connection.dialect.name == "sqlite":

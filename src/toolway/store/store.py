@@ -10,7 +10,7 @@ import contextlib
 import logging
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from sqlalchemy import func, select, text
 
@@ -18,7 +18,7 @@ from toolway.store import history, queries, rotating, verifying, writing
 from toolway.store.errors import StoreInUse, StoreUnavailable
 from toolway.store.following import CHANNEL, Follower, ListeningFollower
 from toolway.store.migrating import migrate
-from toolway.store.model import SEALED, Change, Difference, Key, Resource, Retention, Revision
+from toolway.store.model import SEALED, Change, Difference, Filters, Key, Resource, Retention, Revision
 from toolway.store.postgresql import SCHEMES, conninfo, open_postgresql
 from toolway.store.record import Records
 from toolway.store.sqlite import open_sqlite, read_sqlite
@@ -146,19 +146,13 @@ class Store:
         *,
         page: int = 1,
         page_size: int | None = None,
-        name: str | None = None,
-        label: str | None = None,
-        uri: str | None = None,
-        under: str | None = None,
         masked: bool = False,
+        **filters: Unpack[Filters],
     ) -> tuple[int, Sequence[Resource]]:
         """How many resources pass the filters, and a page of them in the order in which they were made.
 
-        `name` and `uri` look for a part of a name and of any uri, `label` for the key of a label, `under`
-        for the credentials of a consumer. Pages are from 1; without a size there is one page.
+        Pages are from 1; without a size there is one page.
         """
-        given = {"name": name, "label": label, "uri": uri, "under": under}
-        filters = {field: value for field, value in given.items() if value is not None}
         with self._database.reading() as connection:
             total, rows = queries.page(connection, kind, filters, page, page_size)
         return total, [self._resource(row, masked=masked) for row in rows]

@@ -45,25 +45,16 @@ resources = Table(
     Index("toolway_resources_in_order", "kind", "created_index", "created_position", unique=True),
 )
 
-facets = Table(
-    "toolway_facets",
-    metadata,
-    Column("kind", Text, primary_key=True),
-    Column("field", Text, primary_key=True),
-    Column("text", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Index("toolway_facets_of", "kind", "id"),
-)
 
-links = Table(
-    "toolway_links",
-    metadata,
-    Column("to_kind", Text, primary_key=True),
-    Column("to_id", Text, primary_key=True),
-    Column("kind", Text, primary_key=True),
-    Column("id", Text, primary_key=True),
-    Index("toolway_links_of", "kind", "id"),
-)
+def _found(name: str, *columns: str) -> Table:
+    """A table of texts that is read both ways: by all of them, and by kind and id."""
+    texts = (Column(column, Text, primary_key=True) for column in columns)
+    return Table(name, metadata, *texts, Index(f"{name}_of", "kind", "id"))
+
+
+facets = _found("toolway_facets", "kind", "field", "text", "id")
+
+links = _found("toolway_links", "to_kind", "to_id", "kind", "id")
 
 sealing_keys = Table("toolway_sealing_keys", metadata, Column("id", Text, primary_key=True))
 """The ids of the master keys that sealed what the database holds."""

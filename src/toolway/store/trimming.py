@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from toolway.store.model import Retention
 
 _MOST_AT_ONCE = 200
-"""So that no write waits long for the first trimming of a long history."""
+_CHANGES_AT_ONCE = 2000
+"""Revisions, and the changes in all but the last of them, so that no write waits long for a long history."""
 
 
 def trim(connection: Connection, retention: Retention) -> int:
@@ -30,10 +31,22 @@ def trim(connection: Connection, retention: Retention) -> int:
     until = min(last, latest - retention.revisions)
     if retention.seconds is not None:
         until = max(until, _older(connection, last, retention.seconds))
+    until = _bounded(connection, first, until)
     if until < first:
         return 0
     _forget(connection, first, until)
     return until - first + 1
+
+
+def _bounded(connection: Connection, first: int, until: int) -> int:
+    """The last revision up to `until` before which there are not too many changes."""
+    query = select(revisions.c.number, revisions.c.size).where(revisions.c.number.between(first, until))
+    changed = 0
+    for row in connection.execute(query.order_by(revisions.c.number)):
+        if changed > _CHANGES_AT_ONCE:
+            return int(row.number) - 1
+        changed += row.size
+    return until
 
 
 def _older(connection: Connection, last: int, seconds: float) -> int:
@@ -56,5 +69,6 @@ def _forget(connection: Connection, first: int, until: int) -> None:
     superseded = tuple_(changes.c.kind, changes.c.id).in_(touched), changes.c.revision < last
     connection.execute(delete(changes).where(*superseded))
     # That a resource was deleted need not be remembered where nothing tells of it before.
-    connection.execute(delete(changes).where(changes.c.revision <= until, changes.c.value.is_(None)))
+    gone = changes.c.revision.between(first, until), changes.c.value.is_(None)
+    connection.execute(delete(changes).where(*gone))
     connection.execute(delete(revisions).where(revisions.c.number <= until))

@@ -108,6 +108,39 @@ def test_a_gateway_that_comes_too_late_for_the_history_loads_everything(
         assert [http.get(path).status_code for path in ("/a", "/b", "/gone")] == [200, 200, 404]
 
 
+def test_metadata_of_a_plugin_holds_wherever_it_runs_until_it_goes(
+    site: Upstream, live: LiveGateway, http: httpx.Client
+) -> None:
+    limit = {"limit-count": {"count": 5, "time_window": 60}}
+    write(
+        live,
+        put("services", "s", plugins=limit, upstream={"nodes": {site.node: 1}}),
+        put("routes", "1", uri="/a", service_id="s"),
+        put("routes", "2", **route(site, "/b", plugins=limit)),
+        put("routes", "3", **route(site, "/c")),
+        put("consumers", "guest", username="guest", plugins=limit),
+        put("routes", "4", **route(site, "/d", plugins={"key-auth": {"anonymous_consumer": "guest"}})),
+    )
+
+    def told() -> list[tuple[bool, bool]]:
+        answers = [http.get(path).headers for path in ("/a", "/b", "/c", "/d")]
+        return [("x-ratelimit-limit" in headers, "quota" in headers) for headers in answers]
+
+    usual = [(True, False), (True, False), (False, False), (True, False)]
+    assert told() == usual
+    write(live, put("plugin_metadata", "limit-count", limit_header="Quota"))
+    assert told() == [(False, True), (False, True), (False, False), (False, True)]
+    write(live, put("routes", "2", **route(site, "/b", plugins=limit, desc="anew")))
+    assert told()[1] == (False, True)
+    assert live.reload()
+    assert told()[0] == (False, True)
+    write(live, delete("plugin_metadata", "limit-count"))
+    assert told() == usual
+    assert problems_of(
+        lambda: write(live, put("plugin_metadata", "limit-count", limit_header="no header"))
+    ) == [("/plugin_metadata/limit-count/limit_header", "wrong-value")]
+
+
 def until(http: httpx.Client, path: str, status: int) -> None:
     """Asks until the answer is so."""
     for _ in range(20_000):

@@ -34,7 +34,9 @@ PLUGINS = st.sampled_from(
     ]
 )
 ROLES = st.sampled_from([[], ["reader"], ["reader", "writer"]])
-OPERATIONS = st.one_of(st.just({}), ROLES.map(lambda roles: {"*": {"roles": roles}}))
+OPERATIONS: st.SearchStrategy[dict[str, Any]] = st.one_of(
+    st.just({}), ROLES.map(lambda roles: {"*": {"roles": roles}})
+)
 LIMITS = st.sampled_from([{}, {"limit-count": {"count": 3, "time_window": 60}}])
 INLINE: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
     [{"nodes": NODES}, {"nodes": {"127.0.0.2:80": 1}, "retries": 2}]

@@ -95,7 +95,7 @@ def test_the_most_common_requirement_comes_first_and_open_operations_want_nothin
         "token": {"type": "http", "scheme": "bearer"},
         "other": {"type": "mutualTLS"},
     }
-    both = [{"key": [], "app": []}]
+    both: list[dict[str, list[str]]] = [{"key": [], "app": []}]
     found = suggestions(
         read(things(schemes, [{"token": []}], both, [{"other": []}, *both], [{"key": []}, {}])), "Pets"
     )

@@ -96,6 +96,36 @@ def test_a_folder_has_one_store_at_a_time(tmp_path: Path) -> None:
     Store.open(tmp_path, sealer=sealer()).close()
 
 
+def test_a_store_is_taken_over_when_the_one_that_has_it_gives_it_up(tmp_path: Path) -> None:
+    first = Store.open(tmp_path, sealer=sealer())
+    put(first, "routes", "1", {"n": 1})
+    with Store.open(tmp_path, sealer=sealer(), take_over=True) as second:
+        assert second.revision() == 1
+        with pytest.raises(
+            StoreUnavailable, match=r"can only be read, until the other ends: .*in use by another"
+        ):
+            put(second, "routes", "2", {})
+        assert put(first, "routes", "1", {"n": 2}) == 2
+        assert second.wait_beyond(1, 30) == 2
+        with pytest.raises(StoreUnavailable, match="in use by another Toolway"):
+            Store.open(tmp_path, sealer=sealer())
+        first.close()
+        while second.read_only:
+            second.wait_beyond(2, 0.05)
+        assert put(second, "routes", "2", {}) == 3
+        assert [resource.value for resource in second.scan("routes")] == [{"n": 2}, {}]
+        with pytest.raises(StoreUnavailable, match="in use by another Toolway"):
+            Store.open(tmp_path, sealer=sealer())
+    with Store.open(tmp_path, sealer=sealer(), take_over=True) as third:
+        assert put(third, "routes", "2", {}) == 4
+
+
+def test_whoever_waits_to_take_over_may_end_before(tmp_path: Path) -> None:
+    with Store.open(tmp_path, sealer=sealer()) as first:
+        Store.open(tmp_path, sealer=sealer(), take_over=True).close()
+        assert put(first, "routes", "1", {}) == 1
+
+
 def test_a_program_that_keeps_the_file_locked_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

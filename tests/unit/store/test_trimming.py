@@ -78,10 +78,11 @@ def test_old_revisions_go_but_for_the_latest(place: str, monkeypatch: pytest.Mon
         assert [revision.number for revision in store.revisions()[1]] == [5]
 
 
+@pytest.mark.parametrize(("bound", "most"), [("_MOST_AT_ONCE", 3), ("_CHANGES_AT_ONCE", 2)])
 def test_a_long_history_is_trimmed_a_part_with_each_write(
-    place: str, monkeypatch: pytest.MonkeyPatch
+    place: str, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr("toolway.store.trimming._MOST_AT_ONCE", 3)
+    monkeypatch.setattr(f"toolway.store.trimming.{bound}", most)
     with Store.open(place, sealer=sealer()) as store:
         for step in range(10):
             put(store, "routes", str(step), {})

@@ -4,6 +4,7 @@ use super::build::Builder;
 use super::{RouteEntry, Target};
 use crate::plugins::Chain;
 use crate::snapshot::{Delta, Kind};
+use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -56,8 +57,33 @@ pub fn check(delta: &Delta<'_>, builder: &mut Builder<'_>) {
             }
         }
     }
+    check_kept_operations(delta, builder);
     let missed = Missed::find(&put, builder);
     missed.tell(delta, builder);
+}
+
+/// The operations that routes which stay hold requests against, and that replaced apis may have lost.
+fn check_kept_operations(delta: &Delta<'_>, builder: &mut Builder<'_>) {
+    if delta.put.apis.is_empty() {
+        return;
+    }
+    let ids = |kind: Kind, entries: &[&'_ RawValue]| -> Vec<String> {
+        entries.iter().map(|entry| kind.id_of(entry).unwrap_or_default().into_owned()).collect()
+    };
+    let apis = ids(Kind::Apis, &delta.put.apis);
+    let new: HashSet<String> = ids(Kind::Routes, &delta.put.routes).into_iter().collect();
+    let mut lost = Vec::new();
+    for route in builder.draft.routes.iter().filter(|route| !new.contains(&*route.id)) {
+        for (_, (api, operation)) in route.chain.checked_operations() {
+            let Some(index) = apis.iter().position(|id| id == api) else { continue };
+            let found = builder.draft.apis.get(api);
+            if found.is_some_and(|found| found.operation(operation).is_none()) {
+                let at = format!("{}/apis/{index}/operations", builder.put);
+                lost.push((at, format!("{operation:?} is needed by {}", named(route))));
+            }
+        }
+    }
+    lost.into_iter().for_each(|(at, why)| builder.problems.add(at, why));
 }
 
 /// Who needs what has gone.

@@ -42,6 +42,7 @@ pub struct Metrics {
     access_log_dropped: Counter,
     /// Filled anew by each scrape, and by nobody else.
     upstreams: ClearedFamily<UpstreamLabels, Gauge>,
+    address_lists: ClearedFamily<AddressListLabels, Gauge>,
 }
 
 /// Client connections by state. Those that nginx knows and the engine cannot tell (reading, writing, waiting) are left
@@ -98,6 +99,11 @@ struct UpstreamLabels {
     port: u16,
 }
 
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct AddressListLabels {
+    source: String,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
@@ -139,6 +145,13 @@ impl Default for Metrics {
         let upstreams = ClearedFamily::default();
         let help = "Nodes of upstreams that have health checks: 1 where the node is well, 0 where it is down";
         registry.register("apisix_upstream_status", help, ClearedFamily::clone(&upstreams));
+        let address_lists = ClearedFamily::default();
+        let help = "When lists of addresses were last read, in seconds since 1970";
+        registry.register(
+            "toolway_address_list_read_time_seconds",
+            help,
+            ClearedFamily::clone(&address_lists),
+        );
         Self {
             registry,
             families,
@@ -152,6 +165,7 @@ impl Default for Metrics {
             invalid_requests,
             access_log_dropped,
             upstreams,
+            address_lists,
         }
     }
 }
@@ -201,6 +215,14 @@ impl Metrics {
     pub fn measure(&self, record: &Record, serial: Serial, prefer_name: bool) {
         if !record.measured.replace(true) {
             self.families.measure(record, serial, prefer_name);
+        }
+    }
+
+    /// Takes over when lists of addresses were last read, by source, in place of what was before.
+    pub fn set_address_lists(&self, read: Vec<(String, i64)>) {
+        self.address_lists.clear();
+        for (source, at) in read {
+            self.address_lists.get_or_create(&AddressListLabels { source }).set(at);
         }
     }
 

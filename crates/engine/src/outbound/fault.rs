@@ -2,6 +2,7 @@
 
 use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
+use crate::http::Response;
 use crate::server::Worker;
 use std::sync::Arc;
 
@@ -23,6 +24,12 @@ impl Fault {
     pub fn record(&self, exchange: &mut Exchange) {
         exchange.record.error = Some(Kind::OutboundFailed.code());
         exchange.record.error_detail = Some(self.to_string());
+    }
+
+    /// The answer to a request that cannot go on without the server's.
+    pub fn refuse(&self, exchange: &mut Exchange) -> Response {
+        self.record(exchange);
+        ProxyError::new(Kind::OutboundFailed, self.to_string()).response()
     }
 
     /// Counts it among the errors of the gateway.

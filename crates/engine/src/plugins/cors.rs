@@ -4,16 +4,19 @@
 //! pattern of `allow_origins_by_regex` must match the whole origin, whereas in APISIX it may match a part of it, by
 //! which `https://example.com.evil.org` gets in.
 
+mod origins;
+
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::exchange::Exchange;
 use crate::http::{Body, Response};
-use ::http::{HeaderName, HeaderValue, Method, Uri, header};
-use regex::Regex;
+use ::http::{HeaderName, HeaderValue, Method, header};
+use origins::Origins;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 const REQUEST_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOW_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+const TIMING_ALLOW_ORIGIN: HeaderName = HeaderName::from_static("timing-allow-origin");
 const EVERY_METHOD: &str = "GET,POST,PUT,DELETE,PATCH,HEAD,OPTIONS,CONNECT,TRACE";
 
 /// Allows calls from pages of other origins.
@@ -39,6 +42,15 @@ pub struct Config {
     /// Regular expressions for origins, used instead of `allow_origins`; one must match the whole origin.
     #[schemars(length(min = 1))]
     allow_origins_by_regex: Option<Vec<String>>,
+    /// Names of lists of origins in the plugin's metadata, which are allowed beside those of `allow_origins` where that is
+    /// set. A gateway puts the lists in the place of the names before it gives the settings to the engine.
+    #[schemars(length(min = 1, max = 100))]
+    allow_origins_by_metadata: Option<Vec<String>>,
+    /// Origins whose pages may measure how long requests took (Resource Timing), written as `allow_origins`.
+    timing_allow_origins: Option<String>,
+    /// Regular expressions for such origins, used instead; one must match the whole origin.
+    #[schemars(length(min = 1))]
+    timing_allow_origins_by_regex: Option<Vec<String>>,
     /// Whether a page on the public internet may call a gateway on this private network, as ChatGPT does with plugins
     /// under development on localhost.
     allow_private_network: bool,
@@ -54,6 +66,9 @@ impl Default for Config {
             max_age: 5,
             allow_credential: false,
             allow_origins_by_regex: None,
+            allow_origins_by_metadata: None,
+            timing_allow_origins: None,
+            timing_allow_origins_by_regex: None,
             allow_private_network: false,
         }
     }
@@ -62,21 +77,13 @@ impl Default for Config {
 /// The plugin.
 pub struct Cors {
     origins: Origins,
+    timing: Option<Origins>,
     methods: HeaderValue,
     headers: AllowedHeaders,
     expose: Option<HeaderValue>,
     max_age: HeaderValue,
     credentials: bool,
     private_network: bool,
-}
-
-enum Origins {
-    /// `*`.
-    Any,
-    /// `**`.
-    Echoed,
-    Listed(Vec<String>),
-    Matching(Vec<Regex>),
 }
 
 enum AllowedHeaders {
@@ -113,9 +120,22 @@ impl Build for Cors {
         if config.max_age < -1 {
             return Err("max_age: must be -1 or more".into());
         }
+        if config.allow_origins_by_metadata.is_some() {
+            return Err("allow_origins_by_metadata: the lists must stand in allow_origins by now".into());
+        }
         let methods = if config.allow_methods == "**" { EVERY_METHOD } else { &config.allow_methods };
         Ok(Self {
-            origins: Origins::build(&config)?,
+            origins: Origins::build(
+                "allow_origins",
+                Some(&config.allow_origins),
+                config.allow_origins_by_regex.as_deref(),
+            )?
+            .unwrap_or(Origins::Any),
+            timing: Origins::build(
+                "timing_allow_origins",
+                config.timing_allow_origins.as_deref(),
+                config.timing_allow_origins_by_regex.as_deref(),
+            )?,
             methods: tokens("allow_methods", methods)?,
             headers: match config.allow_headers.as_str() {
                 "**" => AllowedHeaders::Echoed,
@@ -136,10 +156,15 @@ impl Plugin for Cors {
         let is_preflight = request.method == Method::OPTIONS
             && origin.is_some()
             && request.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+        let timing = self.timing.as_ref().and_then(|timing| timing.allow(origin));
         if let Some(allowed) = self.origins.allow(origin) {
             self.allow(allowed, is_preflight, exchange);
         }
-        if !matches!(self.origins, Origins::Any) {
+        if let Some(timing) = timing {
+            exchange.response_headers.insert(TIMING_ALLOW_ORIGIN, timing);
+        }
+        let depends = |origins: &Origins| !matches!(origins, Origins::Any);
+        if depends(&self.origins) || self.timing.as_ref().is_some_and(depends) {
             exchange.response_headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
         match is_preflight {
@@ -175,58 +200,6 @@ impl Cors {
         if is_private {
             answer.insert(ALLOW_PRIVATE_NETWORK, HeaderValue::from_static("true"));
         }
-    }
-}
-
-impl Origins {
-    fn build(config: &Config) -> Result<Self, String> {
-        if let Some(patterns) = &config.allow_origins_by_regex {
-            if patterns.is_empty() {
-                return Err("allow_origins_by_regex: must not be empty; leave it out instead".into());
-            }
-            let whole = |pattern: &String| Regex::new(&format!("^(?:{pattern})$"));
-            let regexes = patterns.iter().map(whole).collect::<Result<_, _>>();
-            return regexes
-                .map(Origins::Matching)
-                .map_err(|error| format!("allow_origins_by_regex: {error}"));
-        }
-        match config.allow_origins.as_str() {
-            "*" => Ok(Origins::Any),
-            "**" => Ok(Origins::Echoed),
-            list => list.split(',').map(origin).collect::<Result<_, _>>().map(Origins::Listed),
-        }
-    }
-
-    /// What the browser is told, or none where the origin may not call.
-    fn allow(&self, origin: Option<&HeaderValue>) -> Option<HeaderValue> {
-        let any = HeaderValue::from_static("*");
-        let is_allowed = match self {
-            Origins::Any => return Some(any),
-            Origins::Echoed => return Some(origin.cloned().unwrap_or(any)),
-            Origins::Listed(listed) => |text: &str| listed.iter().any(|one| one == text),
-            Origins::Matching(regexes) => return origin.filter(|origin| matches(regexes, origin)).cloned(),
-        };
-        origin.filter(|origin| origin.to_str().is_ok_and(is_allowed)).cloned()
-    }
-}
-
-fn matches(regexes: &[Regex], origin: &HeaderValue) -> bool {
-    origin.to_str().is_ok_and(|text| regexes.iter().any(|regex| regex.is_match(text)))
-}
-
-/// An origin as browsers write it (RFC 6454, section 6.2).
-fn origin(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    if text == "null" {
-        return Ok(text.into());
-    }
-    if text.contains('*') {
-        return Err(format!("allow_origins: {text:?} is no origin; for patterns use allow_origins_by_regex"));
-    }
-    let is_origin = text.parse::<Uri>().is_ok_and(|uri| uri.scheme().is_some() && uri.authority().is_some());
-    match is_origin && text.matches('/').count() == 2 && !text.contains(['?', '#']) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err(format!("allow_origins: {text:?} is no origin; write it as \"https://example.com\"")),
     }
 }
 

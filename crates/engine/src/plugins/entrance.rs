@@ -12,6 +12,9 @@ use ::http::header::WWW_AUTHENTICATE;
 use ::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use std::borrow::Cow;
 
+/// The reason where the anonymous consumer is not there.
+const MISSING: &str = "Invalid user authorization";
+
 /// The entrance that one plugin guards.
 pub struct Entrance {
     challenge: HeaderValue,
@@ -48,6 +51,7 @@ impl Entrance {
             }
             exchange.record.error_detail =
                 Some(format!("there is no consumer {username:?}, which anonymous_consumer names"));
+            return Some(self.refuse(MISSING));
         }
         Some(self.refuse(why))
     }

@@ -12,7 +12,6 @@ pub use token::TokenKey;
 use super::entrance::{Entrance, Presented, after_scheme, presented, presented_argument};
 use super::key_set::{KeySet, RemoteKeys};
 use super::{Build, BuildContext, Flow, Plugin, Proof, Scheme};
-use crate::error::{Kind, ProxyError};
 use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
@@ -226,7 +225,7 @@ impl JwtAuth {
         for _ in 0..2 {
             let keys = match remote.get(&worker, known.as_ref()).await {
                 Ok(keys) => keys,
-                Err(fault) => return Some(unavailable(exchange, &fault)),
+                Err(fault) => return Some(fault.refuse(exchange)),
             };
             match self.proven(exchange, Some(&keys)) {
                 Ok(proven) => return self.conclude(exchange, Ok(proven)),
@@ -293,12 +292,6 @@ impl JwtAuth {
         let token = cookie(exchange, name).filter(|token| !token.is_empty());
         token.map(|token| token.as_bytes().into()).ok_or(MISSING)
     }
-}
-
-/// Nobody could say whether the token is good.
-fn unavailable(exchange: &mut Exchange, fault: &Fault) -> Response {
-    fault.record(exchange);
-    ProxyError::new(Kind::OutboundFailed, fault.to_string()).response()
 }
 
 #[cfg(test)]

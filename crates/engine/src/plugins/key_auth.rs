@@ -267,7 +267,7 @@ mod tests {
         assert!(exchange.identity.is_none());
         let why = "there is no consumer \"nobody\", which anonymous_consumer names";
         assert_eq!(exchange.record.error_detail.as_deref(), Some(why));
-        assert_refused(json!({"anonymous_consumer": "nobody"}), get("/"), "Missing API key in request");
+        assert_refused(json!({"anonymous_consumer": "nobody"}), get("/"), "Invalid user authorization");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::counters::{CounterKey, Hit, LONGEST};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::error_response;
 use crate::exchange::Exchange;
+use crate::http::headers::is_of_connection;
 use crate::state::State;
 use crate::variable::{Template, Variable, with_buffer};
 use ::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -59,9 +60,18 @@ pub struct Config {
     /// Whether requests go on where counting fails. Counting in this process cannot fail, so it changes nothing.
     #[serde(default)]
     allow_degradation: bool,
-    /// Whether every answer carries X-RateLimit-Limit, X-RateLimit-Remaining and X-RateLimit-Reset (in seconds).
+    /// Whether every answer carries the three headers below.
     #[serde(default = "yes")]
     show_limit_quota_header: bool,
+    /// The name of the header that tells the count.
+    #[serde(default = "limit_header")]
+    limit_header: String,
+    /// The name of the header that tells how many requests are left.
+    #[serde(default = "remaining_header")]
+    remaining_header: String,
+    /// The name of the header that tells in how many seconds the window ends.
+    #[serde(default = "reset_header")]
+    reset_header: String,
 }
 
 /// How a key is read.
@@ -102,6 +112,18 @@ fn yes() -> bool {
     true
 }
 
+fn limit_header() -> String {
+    "X-RateLimit-Limit".into()
+}
+
+fn remaining_header() -> String {
+    "X-RateLimit-Remaining".into()
+}
+
+fn reset_header() -> String {
+    "X-RateLimit-Reset".into()
+}
+
 /// The plugin.
 pub struct LimitCount {
     state: Arc<State>,
@@ -109,10 +131,18 @@ pub struct LimitCount {
     key: Key,
     count: u64,
     window: Duration,
-    limit_header: HeaderValue,
+    limit: HeaderValue,
+    headers: Headers,
     rejected_code: StatusCode,
     rejected_msg: Option<String>,
     show_headers: bool,
+}
+
+/// The names of the headers that tell how things stand.
+struct Headers {
+    limit: HeaderName,
+    remaining: HeaderName,
+    reset: HeaderName,
 }
 
 enum Key {
@@ -166,7 +196,12 @@ impl Build for LimitCount {
             key: Key::parse(config.key_type, config.key).map_err(|why| format!("key: {why}"))?,
             count: config.count.get(),
             window: Duration::from_secs(config.time_window.get()),
-            limit_header: HeaderValue::from(config.count.get()),
+            limit: HeaderValue::from(config.count.get()),
+            headers: Headers {
+                limit: name("limit_header", &config.limit_header, LIMIT)?,
+                remaining: name("remaining_header", &config.remaining_header, REMAINING)?,
+                reset: name("reset_header", &config.reset_header, RESET)?,
+            },
             rejected_code,
             rejected_msg: config.rejected_msg,
             show_headers: config.show_limit_quota_header,
@@ -201,9 +236,20 @@ impl Plugin for LimitCount {
 impl LimitCount {
     fn show(&self, hit: Hit, seconds: u64, exchange: &mut Exchange) {
         let headers = &mut exchange.response_headers;
-        headers.insert(LIMIT, self.limit_header.clone());
-        headers.insert(REMAINING, HeaderValue::from(hit.remaining));
-        headers.insert(RESET, HeaderValue::from(seconds));
+        headers.insert(self.headers.limit.clone(), self.limit.clone());
+        headers.insert(self.headers.remaining.clone(), HeaderValue::from(hit.remaining));
+        headers.insert(self.headers.reset.clone(), HeaderValue::from(seconds));
+    }
+}
+
+/// The name of a header that an answer may carry besides its own; the `usual` one costs nothing to copy.
+fn name(setting: &str, text: &str, usual: HeaderName) -> Result<HeaderName, String> {
+    let name: HeaderName =
+        text.parse().map_err(|_| format!("{setting}: {text:?} is not a valid header name"))?;
+    match () {
+        () if name == usual => Ok(usual),
+        () if is_of_connection(&name) => Err(format!("{setting}: {name} is HTTP's own")),
+        () => Ok(name),
     }
 }
 

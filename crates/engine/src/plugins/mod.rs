@@ -25,6 +25,7 @@ mod mtls_auth;
 mod multi_auth;
 mod oas_validator;
 mod opa;
+mod openai_egress;
 mod openid_connect;
 #[cfg(test)]
 mod panicking;
@@ -240,6 +241,7 @@ pub static TABLE: &[Entry] = &[
     entry::<request_id::RequestId>("request-id", 12015, Phase::Receive),
     entry::<cors::Cors>("cors", 4000, Phase::Receive),
     entry::<ip_restriction::IpRestriction>("ip-restriction", 3000, Phase::Receive).also_of_consumers(),
+    entry::<openai_egress::OpenaiEgress>("openai-egress", 3000, Phase::Receive).also_of_consumers(),
     entry::<ua_restriction::UaRestriction>("ua-restriction", 2999, Phase::Receive).also_of_consumers(),
     entry::<referer_restriction::RefererRestriction>("referer-restriction", 2990, Phase::Receive)
         .also_of_consumers(),

@@ -264,6 +264,37 @@ fn what_is_needed_elsewhere_cannot_be_removed() {
 }
 
 #[test]
+fn an_api_and_its_operations_stay_as_long_as_a_route_holds_requests_against_them() {
+    let mut running = shop();
+    let api = |operations: Value| json!({"id": "shop", "operations": operations});
+    let checked = json!({"oas-validator": {"api": "shop", "operation": "list"}});
+    let of_none = json!({"oas-validator": {"api": "none", "operation": "list"}});
+    running.change(json!({"put": {
+        "apis": [api(json!({"list": {"method": "GET"}}))],
+        "routes": [with_plugins(route("checked", "/checked", "one"), checked.clone())],
+    }}));
+    for (delta, why) in [
+        (
+            json!({"remove": {"apis": ["shop"]}}),
+            "/remove/apis/0: \"shop\" is needed by the route \"checked\"",
+        ),
+        (
+            json!({"put": {"apis": [api(json!({"lost": {"method": "GET"}}))]}}),
+            "/put/apis/0/operations: \"list\" is needed by the route \"checked\"",
+        ),
+        (
+            json!({"put": {"routes": [with_plugins(route("new", "/new", "one"), of_none)]}}),
+            "/put/routes/0/plugins/oas-validator/api: there is no api \"none\"",
+        ),
+    ] {
+        assert_eq!(running.refusal(delta), [why]);
+    }
+    let operations = json!({"list": {"method": "GET", "path": "/a", "body": {"contents": []}}});
+    assert!(running.changed(json!({"put": {"apis": [api(operations)]}})).is_ok());
+    assert!(running.changed(json!({"remove": {"apis": ["shop"], "routes": ["checked"]}})).is_ok());
+}
+
+#[test]
 fn of_many_who_miss_what_was_removed_some_are_named() {
     let mut running = shop();
     let routes: Vec<Value> = (0..9).map(|at| route(&format!("r{at}"), &format!("/{at}"), "one")).collect();

@@ -1,5 +1,7 @@
 //! Whole requests from whole templates: what goes over the wire for given arguments.
 
+mod round_trip;
+
 use super::*;
 use http_body_util::BodyExt as _;
 use proptest::prelude::*;

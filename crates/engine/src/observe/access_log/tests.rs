@@ -60,6 +60,7 @@ fn writes_every_field_in_one_line() {
     record.upstream_latency = Some(Duration::from_millis(1));
     record.request_id = Some("id-1".into());
     record.error = Some("upstream_closed");
+    record.invalid = Some("the body must be an object".into());
     record.error_detail = Some("10.0.0.1:80: reset".into());
     record.tool = Some("list_orders".into());
     record.complete = true;
@@ -67,7 +68,7 @@ fn writes_every_field_in_one_line() {
     let log = scratch.open();
     log.write(&record);
     log.close();
-    let expected = r#"{"time":"2023-11-14T22:13:20.042Z","client":"192.0.2.7","method":"GET","host":"api.example","path":"/a","route":"route","operation":"listOrders","service":"shop","consumer":"guest","status":502,"bytes_in":5,"bytes_out":12,"latency_ms":1.234,"upstream":"10.0.0.1:80","upstream_latency_ms":1.0,"request_id":"id-1","error":"upstream_closed","error_detail":"10.0.0.1:80: reset","tool":"list_orders","tls":null,"complete":true}"#;
+    let expected = r#"{"time":"2023-11-14T22:13:20.042Z","client":"192.0.2.7","method":"GET","host":"api.example","path":"/a","route":"route","operation":"listOrders","service":"shop","consumer":"guest","status":502,"bytes_in":5,"bytes_out":12,"latency_ms":1.234,"upstream":"10.0.0.1:80","upstream_latency_ms":1.0,"request_id":"id-1","error":"upstream_closed","error_detail":"10.0.0.1:80: reset","invalid":"the body must be an object","tool":"list_orders","tls":null,"complete":true}"#;
     assert_eq!(std::fs::read_to_string(&scratch.0).unwrap(), format!("{expected}\n"));
 }
 

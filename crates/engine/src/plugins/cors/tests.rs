@@ -152,6 +152,25 @@ fn vary_is_added_to_the_upstreams() {
 }
 
 #[test]
+fn pages_that_may_measure_are_told_apart_from_those_that_may_call() {
+    let name = "timing-allow-origin";
+    let config = json!({"timing_allow_origins": "https://a.example,https://b.example"});
+    let (exchange, _) = run(config.clone(), from("https://b.example"));
+    assert_eq!(header(&exchange, name).as_deref(), Some("https://b.example"));
+    assert_eq!(header(&exchange, "vary").as_deref(), Some("Origin"));
+    assert_eq!(header(&run(config, from("https://c.example")).0, name), None);
+    assert_eq!(header(&run(json!({}), from("https://a.example")).0, name), None);
+    let any = json!({"allow_origins": "https://a.example", "timing_allow_origins": "*"});
+    assert_eq!(header(&run(any, from("https://c.example")).0, name).as_deref(), Some("*"));
+    let matching = json!({"timing_allow_origins_by_regex": ["https://.*\\.example"]});
+    assert_eq!(
+        header(&run(matching.clone(), from("https://x.example")).0, name).as_deref(),
+        Some("https://x.example")
+    );
+    assert_eq!(header(&run(matching, from("https://x.example.evil.org")).0, name), None);
+}
+
+#[test]
 fn refuses_settings_that_cannot_hold() {
     let wrong = [
         (json!({"allow_credential": true}), "allow_origins: must not be `*`"),
@@ -175,6 +194,12 @@ fn refuses_settings_that_cannot_hold() {
         (json!({"allow_origins_by_regex": ["("]}), "regex parse error"),
         (json!({"allow_methods": "GET POST"}), "not a list of names"),
         (json!({"allow_headers": "x-a\r\n"}), "not a list of names"),
+        (json!({"timing_allow_origins": "a"}), "timing_allow_origins: \"a\" is no origin"),
+        (
+            json!({"timing_allow_origins_by_regex": ["("]}),
+            "timing_allow_origins_by_regex: \"^(?:()$\" cannot",
+        ),
+        (json!({"allow_origins_by_metadata": ["key"]}), "must stand in allow_origins by now"),
         (json!({"max_age": -2}), "-1 or more"),
         (json!({"alow_origins": "*"}), "unknown field"),
     ];

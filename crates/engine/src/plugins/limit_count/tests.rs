@@ -51,6 +51,23 @@ fn the_window_ends_after_time_window_seconds() {
 }
 
 #[test]
+fn the_headers_may_have_other_names() {
+    let names =
+        json!({"limit_header": "RateLimit-Limit", "remaining_header": "Left", "reset_header": "Again"});
+    let mut settings = json!({"count": 2, "time_window": 60});
+    settings.as_object_mut().unwrap().extend(names.as_object().unwrap().clone());
+    let bench = bench(settings);
+    let mut exchange = bench.exchange(get("/"));
+    assert!(bench.run(&mut exchange).is_none());
+    let headers = &exchange.response_headers;
+    assert_eq!(
+        (&headers["ratelimit-limit"], &headers["left"], &headers["again"]),
+        (&"2".parse().unwrap(), &"1".parse().unwrap(), &"60".parse().unwrap())
+    );
+    assert_eq!(headers.len(), 3);
+}
+
+#[test]
 fn hides_the_quota_when_told_to() {
     let bench = bench(json!({"count": 1, "time_window": 9, "show_limit_quota_header": false}));
     let mut exchange = bench.exchange(get("/"));
@@ -138,6 +155,12 @@ fn refuses_settings_that_cannot_hold() {
         (json!({"key": "$remote_addr $uri"}), "var_combination"),
         (json!({"key": "$1", "key_type": "var_combination"}), "$1 stands for nothing"),
         (json!({"kye": "uri"}), "unknown field `kye`"),
+        (json!({"limit_header": "no header"}), "limit_header: \"no header\" is not a valid header name"),
+        (json!({"reset_header": "Content-Length"}), "reset_header: content-length is HTTP's own"),
+        (
+            json!({"remaining_header": "Transfer-Encoding"}),
+            "remaining_header: transfer-encoding is HTTP's own",
+        ),
     ];
     for (change, why) in wrong {
         let mut config = whole.clone();

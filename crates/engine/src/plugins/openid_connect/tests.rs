@@ -118,7 +118,9 @@ fn lets_in_who_has_a_token_of_the_provider_and_keeps_it_to_itself() {
     run(|| async {
         let signer = Signer::es256("a");
         let provider = Provider::of(&signer).await;
-        let bench = provider.bench(json!({"upstream_headers": {"X-Subject": "sub", "X-Roles": "roles"}}));
+        // One where clients put keys by custom, which the upstream gets all the same.
+        let upstream_headers = json!({"X-Subject": "sub", "X-Roles": "roles", "X-API-Key": "sub"});
+        let bench = provider.bench(json!({"upstream_headers": upstream_headers}));
         let claims = provider.claims(json!({"roles": ["a", "b"]}));
         for _ in 0..3 {
             let smuggled = [
@@ -137,6 +139,7 @@ fn lets_in_who_has_a_token_of_the_provider_and_keeps_it_to_itself() {
                 (headers["x-subject"].as_bytes(), headers["x-roles"].as_bytes()),
                 (&b"carol"[..], &b"a b"[..])
             );
+            assert_eq!(headers["x-api-key"], "carol");
             assert!(!headers.contains_key("x-access-token") && !headers.contains_key("x_subject"));
             assert_ne!(headers["x-userinfo"], "e30=");
             assert_eq!(exchange.withheld[..], ["authorization"]);

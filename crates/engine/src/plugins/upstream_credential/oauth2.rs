@@ -7,10 +7,10 @@
 use super::assertion::SigningKey;
 use super::fixed::pair;
 use super::token_server::{Grant, Proof, TokenServer};
-use crate::error::{Kind, ProxyError, refusal};
+use crate::error::refusal;
 use crate::exchange::Exchange;
 use crate::http::Response;
-use crate::outbound::{Digest, Endpoint, Fault, Fetched, Fetches, Settings, Times};
+use crate::outbound::{Digest, Endpoint, Fetched, Fetches, Settings, Times};
 use crate::plugins::secret::Secret;
 use crate::plugins::{Flow, after_scheme};
 use crate::state::State;
@@ -188,7 +188,7 @@ impl OAuth2 {
         };
         match outcome {
             Ok(grant) => put(exchange, &grant),
-            Err(fault) => Some(unavailable(exchange, &fault)),
+            Err(fault) => Some(fault.refuse(exchange)),
         }
     }
 }
@@ -218,11 +218,6 @@ fn without_token() -> Response {
     let mut response = refusal(StatusCode::UNAUTHORIZED, "This needs a caller who is known by a token");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
-}
-
-fn unavailable(exchange: &mut Exchange, fault: &Fault) -> Response {
-    fault.record(exchange);
-    ProxyError::new(Kind::OutboundFailed, fault.to_string()).response()
 }
 
 impl OAuth2Config {
