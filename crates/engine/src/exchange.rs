@@ -10,6 +10,7 @@ use crate::observe::Record;
 use crate::plugins::{Grant, Phase};
 use crate::roles::Rule;
 use crate::server::tls::{TlsSession, Unmet};
+use crate::server::upgrade::Upgrade;
 use crate::server::{Activity, Worker};
 use crate::upstream::Tunnel;
 use crate::{mcp, upstream};
@@ -53,6 +54,8 @@ pub struct Arrival {
     pub tool: Option<ToolCall>,
     /// The connection's, which is not idle while the exchange goes on; none where there is no connection.
     pub activity: Option<Rc<Activity>>,
+    /// Where the client's stream comes from when the protocol changes; none where the client has not asked for it.
+    pub upgrade: Option<Upgrade>,
 }
 
 impl Arrival {
@@ -68,6 +71,7 @@ impl Arrival {
             tls: None,
             tool: None,
             activity: None,
+            upgrade: None,
         }
     }
 

@@ -1,62 +1,33 @@
-//! Hygiene on the wire: what hyper refuses or resolves, and what is left for `framing`, with exact bytes.
-//!
-//! A change of hyper that moves this border fails here.
+//! Hygiene on the wire: what of a request's framing is refused, and what is resolved, with exact bytes on both sides.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::server::conn::http1;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
-use std::io;
+mod support;
+
+use serde_json::json;
 use std::net::SocketAddr;
-use tokio::net::TcpListener;
-use toolway_engine::http::framing;
-use toolway_testkit::RawClient;
+use support::{snapshot, start};
+use toolway_engine::Engine;
+use toolway_testkit::{RawClient, ScriptedUpstream, Step};
 
-/// Answers with the code of the refusal, or with the length of the body and the headers that frame it.
-async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let (parts, body) = request.into_parts();
-    let (status, text) = match framing::check(&parts) {
-        Err(refusal) => (refusal.status(), refusal.code().to_owned()),
-        Ok(_) => match body.collect().await {
-            Ok(body) => {
-                let has_length = parts.headers.contains_key("content-length");
-                (StatusCode::OK, format!("{} bytes, length {has_length}", body.to_bytes().len()))
-            }
-            Err(_) => (StatusCode::BAD_REQUEST, "body".to_owned()),
-        },
-    };
-    let mut response = Response::new(Full::from(text));
-    *response.status_mut() = status;
-    Ok(response)
+async fn gateway() -> (Engine, SocketAddr, ScriptedUpstream) {
+    let upstream = ScriptedUpstream::start([Step::ok("fine")]).await.unwrap();
+    let (engine, address, _) = start(&snapshot(json!([]), Some(upstream.address())));
+    (engine, address, upstream)
 }
 
-async fn start() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = hyper::service::service_fn(answer);
-            tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
-        }
-    });
-    Ok(address)
-}
-
-/// Asserts the status and text of the answer to each request.
-async fn assert_answers(cases: &[(&str, u16, &str)]) -> io::Result<()> {
-    let address = start().await?;
-    for (request, status, text) in cases {
-        let response = RawClient::exchange(address, request).await?;
-        assert_eq!((response.status(), response.text().as_str()), (*status, *text), "{request:?}");
-    }
-    Ok(())
+/// All that comes for `request` until the connection is closed, without the date.
+async fn until_close(address: SocketAddr, request: &str) -> String {
+    let mut client = RawClient::connect(address).await.unwrap();
+    client.send(request).await.unwrap();
+    let bytes = String::from_utf8(client.until_close().await.unwrap()).unwrap();
+    let lines: Vec<_> = bytes.split_inclusive("\r\n").filter(|line| !line.starts_with("date: ")).collect();
+    lines.concat()
 }
 
 #[tokio::test]
-async fn framing_refuses_what_hyper_lets_through() {
-    assert_answers(&[
+async fn a_head_that_others_could_read_differently_is_refused_with_its_code() {
+    let (_engine, address, upstream) = gateway().await;
+    for (request, status, code) in [
         ("GET / HTTP/1.1\r\n\r\n", 400, "host_missing"),
         ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", 400, "host_repeated"),
         ("GET / HTTP/1.1\r\nHost:\r\n\r\n", 400, "host_invalid"),
@@ -76,60 +47,91 @@ async fn framing_refuses_what_hyper_lets_through() {
             501,
             "transfer_encoding_unsupported",
         ),
-    ])
-    .await
-    .unwrap();
+    ] {
+        let answer = until_close(address, request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer}");
+        assert!(answer.contains(&format!("x-toolway-error: {code}\r\nconnection: close\r\n")), "{answer}");
+    }
+    assert_eq!(upstream.connections(), 0);
 }
 
 #[tokio::test]
-async fn hyper_refuses_with_an_empty_answer() {
-    assert_answers(&[
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400, ""),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", 400, ""),
-        ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", 400, ""),
-        ("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, ""),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n", 400, ""),
-        ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400, ""),
-        ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400, ""),
-        ("GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n", 400, ""),
-        ("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 400, ""),
-        ("GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n", 400, ""),
-        ("GET / HTTP/3.1\r\nHost: a\r\n\r\n", 400, ""),
-    ])
-    .await
-    .unwrap();
+async fn what_is_no_request_gets_an_empty_answer() {
+    let (_engine, address, upstream) = gateway().await;
+    for request in [
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\nabc",
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nabc",
+        "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, x\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n\r\n0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        "GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n",
+        "GET /\x01 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/3.1\r\nHost: a\r\n\r\n",
+        "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "G(T / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "nonsense\r\n\r\n",
+    ] {
+        let expected = "HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(until_close(address, request).await, expected, "{request:?}");
+    }
+    assert_eq!(upstream.connections(), 0);
 }
 
 #[tokio::test]
-async fn hyper_resolves_two_lengths_and_closes() {
-    let address = start().await.unwrap();
+async fn of_two_kinds_of_length_chunks_win_and_nothing_after_the_message_is_read() {
+    let (_engine, address, upstream) = gateway().await;
+    let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
     for headers in [
         "Content-Length: 99\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: chunked\r\nContent-Length: 99",
+        "Content-Length: 99\r\nTransfer-Encoding: chunked\r\nContent-Length: 98",
     ] {
-        let mut client = RawClient::connect(address).await.unwrap();
-        let smuggled = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
-        client
-            .send(format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n1\r\nx\r\n0\r\n\r\n{smuggled}"))
-            .await
-            .unwrap();
-        let response = client.response().await.unwrap();
-        assert_eq!(
-            (response.text().as_str(), response.header("connection")),
-            ("1 bytes, length false", Some("close"))
-        );
-        assert_eq!(client.until_close().await.unwrap(), b"", "{headers}");
+        let head = format!("POST / HTTP/1.1\r\nHost: a\r\n{headers}\r\n\r\n");
+        let answer = until_close(address, &format!("{head}1\r\nx\r\n0\r\n\r\n{smuggled}")).await;
+        let expected = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\nconnection: close\r\n\r\nfine";
+        assert_eq!(answer, expected, "{headers}");
     }
+    for received in upstream.received() {
+        assert_eq!(received.line(), "POST / HTTP/1.1");
+        assert_eq!(
+            (received.header("content-length"), received.header("transfer-encoding")),
+            (None, Some("chunked"))
+        );
+        assert!(received.bytes.ends_with(b"\r\n\r\n1\r\nx\r\n0\r\n\r\n"), "{}", received.text());
+    }
+    assert_eq!(upstream.received().len(), 3);
 }
 
 #[tokio::test]
-async fn hyper_makes_equal_lengths_one() {
+async fn equal_lengths_become_one() {
+    let (_engine, address, upstream) = gateway().await;
     let request = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 03\r\n\r\nabc";
-    assert_answers(&[(request, 200, "3 bytes, length true")]).await.unwrap();
+    assert_eq!(RawClient::exchange(address, request).await.unwrap().status(), 200);
+    let received = upstream.received().remove(0);
+    assert_eq!(received.text().matches("content-length").count(), 1);
+    assert_eq!((received.header("content-length"), &received.body()[..]), (Some("3"), &b"abc"[..]));
 }
 
 #[tokio::test]
-async fn malformed_chunks_are_an_error_of_the_body() {
+async fn lines_may_end_in_a_bare_line_feed_and_do_not_go_on_so() {
+    let (_engine, address, upstream) = gateway().await;
+    let request = "\r\nGET / HTTP/1.1\nHost: a\nX-Own: 1\n\n";
+    assert_eq!(RawClient::exchange(address, request).await.unwrap().status(), 200);
+    let received = upstream.received().remove(0);
+    assert!(received.text().starts_with("GET / HTTP/1.1\r\nhost: a\r\nx-own: 1\r\n"), "{}", received.text());
+}
+
+#[tokio::test]
+async fn malformed_chunks_end_the_request_and_the_connection() {
+    let (_engine, address, upstream) = gateway().await;
     let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
     for body in [
         "x\r\n",
@@ -137,7 +139,14 @@ async fn malformed_chunks_are_an_error_of_the_body() {
         "1\r\nxy\r\n0\r\n\r\n",
         "1;a\nb\r\nx\r\n0\r\n\r\n",
         "ffffffffffffffffff\r\nx",
+        "1\r\nx\r\n0\r\nbad trailer\r\n\r\n",
     ] {
-        assert_answers(&[(&format!("{head}{body}"), 400, "body")]).await.unwrap();
+        let answer = until_close(address, &format!("{head}{body}")).await;
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{body:?}: {answer}");
+        assert!(
+            answer.contains("x-toolway-error: client_closed\r\nconnection: close\r\n"),
+            "{body:?}: {answer}"
+        );
     }
+    assert_eq!(upstream.received(), []);
 }

@@ -60,7 +60,7 @@ fn spelled(text: &str) {
     }
 }
 
-/// The head that `data` begins with, as hyper would hand it over.
+/// The head that `data` begins with, as the listener would hand it over.
 fn head(data: &[u8]) -> Option<request::Parts> {
     let mut fields = [httparse::EMPTY_HEADER; 32];
     let mut parsed = httparse::Request::new(&mut fields);

@@ -1,6 +1,6 @@
 //! Refuses requests that two parsers could read differently, before anything else believes them.
 //!
-//! It sees the head that hyper has parsed; bodies are hyper's. Of HTTP/1, hyper 1.12
+//! It sees heads that the listener has parsed. Of HTTP/1, `server::http1`
 //! - refuses with an empty 400 and a closed connection: control bytes, folded lines, a space before a colon, a
 //!   Content-Length that is not digits or differs from another, a Transfer-Encoding in HTTP/1.0 or without a last
 //!   `chunked`; malformed chunks become an error of the body, which the answer then must not hide;
@@ -10,7 +10,7 @@
 //! - accepts, and this module refuses: no Host or several, any Host value, a Host that is not the target's, any
 //!   target form and scheme, codings before `chunked`, CONNECT and TRACE.
 //!
-//! `tests/framing.rs` holds hyper to this. What it resolves is checked here again, for requests from elsewhere.
+//! `tests/framing.rs` holds both to this. What is resolved is checked here again, for requests from elsewhere.
 
 use http::header::{CONTENT_LENGTH, HOST, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;

@@ -2,7 +2,7 @@
 //!
 //! The exchange calls [`strip_identity`] before any plugin runs, and [`strip_hop_by_hop`] on the request that goes to the
 //! upstream, where [`super::forwarded`] then says who is calling; responses pass [`strip_hop_by_hop`] on their way back.
-//! Framing (RFC 9112) is hyper's: a forwarded message gets its own Content-Length or Transfer-Encoding.
+//! Framing (RFC 9112) is the listener's: a forwarded message gets its own Content-Length or Transfer-Encoding.
 
 use http::HeaderMap;
 use http::header::{self, HeaderName, HeaderValue};

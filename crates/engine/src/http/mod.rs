@@ -3,6 +3,7 @@
 pub mod body;
 pub mod forwarded;
 pub mod framing;
+pub mod h1;
 pub mod headers;
 pub mod path;
 pub mod received;

@@ -33,9 +33,13 @@ pub struct Received {
 }
 
 impl Received {
-    /// `body` with at most `limit` bytes and at most `patience` between two pieces; none is left as it is.
+    /// `body` with at most `limit` bytes and at most `patience` between two pieces. One that has come wholly is left as it
+    /// is: its length is known to be within the limit.
     pub fn within(body: Body, limit: Option<u64>, patience: Duration) -> Body {
-        Self::watched(body, limit, Some(patience))
+        match body {
+            Body::Empty | Body::Bytes(_) => body,
+            body => Self::watched(body, limit, Some(patience)),
+        }
     }
 
     /// `body` with at most `limit` bytes, however slowly they come.

@@ -111,7 +111,7 @@ async fn send(caller: &Caller<'_>, app: &McpApp, tool: &Tool, mut request: Reque
         rules: tool.rules.clone(),
         carrier: caller.carrier.clone(),
     };
-    let arrival = Arrival { tool: Some(called), activity: None, ..caller.arrival.clone() };
+    let arrival = Arrival { tool: Some(called), activity: None, upgrade: None, ..caller.arrival.clone() };
     // Boxed: an exchange may hold a call, which holds an exchange.
     let exchange: Pin<Box<dyn Future<Output = Response> + '_>> =
         Box::pin(exchange::run(caller.worker, request, arrival));

@@ -1,7 +1,7 @@
 //! JSON without the whitespace between its tokens, found to be JSON (RFC 8259) in the same pass: answers are mostly JSON,
 //! and each byte of one is looked at once. Depth costs memory, a byte each, and no stack.
 
-use super::escaping::plain_length;
+use super::escaping::push_plain;
 use smallvec::SmallVec;
 
 /// `json` with every number and string as it was written; none for what is not JSON.
@@ -77,11 +77,14 @@ impl Reader<'_> {
     /// Keeps the next token where it is `byte`.
     fn takes(&mut self, byte: u8) -> bool {
         self.skip();
-        let is_it = self.rest.first() == Some(&byte);
-        if is_it {
-            self.keep(1);
+        match self.rest.split_first() {
+            Some((first, after)) if *first == byte => {
+                self.rest = after;
+                self.kept.push(byte);
+                true
+            }
+            _ => false,
         }
-        is_it
     }
 
     /// Keeps the next `length` bytes, of which there are as many.
@@ -101,18 +104,17 @@ impl Reader<'_> {
 
     /// What follows the opening quote of a string.
     fn string(&mut self) -> Option<()> {
-        let mut end = 0;
         loop {
-            end += plain_length(self.rest.get(end..)?);
-            end += match self.rest.get(end..)? {
+            self.rest = push_plain(&mut self.kept, self.rest);
+            let escape = match self.rest {
                 [b'"', ..] => break,
                 [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
                 [b'\\', b'u', a, b, c, d, ..] if [a, b, c, d].into_iter().all(u8::is_ascii_hexdigit) => 6,
                 _ => return None,
             };
+            self.keep(escape);
         }
-        self.keep(end + 1);
-        Some(())
+        self.take().map(drop)
     }
 
     fn word(&mut self, rest: &[u8]) -> Option<()> {

@@ -177,6 +177,10 @@ async fn body(exchange: &mut Exchange) -> Result<Bytes, ProxyError> {
     if announced > limit {
         return Err(too_large());
     }
+    if let Body::Bytes(bytes) = body {
+        exchange.record.bytes_received += bytes.len() as u64;
+        return Ok(bytes);
+    }
     let mut bytes = Vec::with_capacity(announced);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| ProxyError::of_client_body(error.as_ref()))?;

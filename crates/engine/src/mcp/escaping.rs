@@ -1,16 +1,13 @@
 //! Text as a JSON string (RFC 8259 section 7). Results are mostly text in which little is to be escaped, so it is looked
-//! through eight bytes at a time and copied in runs.
+//! through and copied eight bytes at a time.
 
 /// Writes `text` with its quotes.
 pub fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, special) = rest.split_at(plain_length(rest));
-        out.extend_from_slice(plain);
-        let Some((byte, after)) = special.split_first() else { break };
+    let mut rest = push_plain(out, text.as_bytes());
+    while let Some((byte, after)) = rest.split_first() {
         push_escaped(out, *byte);
-        rest = after;
+        rest = push_plain(out, after);
     }
     out.push(b'"');
 }
@@ -19,17 +16,24 @@ const fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
 
-/// Bytes before the first that stands for something else in a JSON string, or must not be in one.
-pub fn plain_length(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+/// Writes what comes before the first byte that stands for something else in a JSON string or must not be in one. What is
+/// left begins with that byte.
+pub fn push_plain<'a>(out: &mut Vec<u8>, mut bytes: &'a [u8]) -> &'a [u8] {
+    while let Some((word, after)) = bytes.split_first_chunk::<8>() {
+        // Eight bytes are written at once, and those too many taken back.
+        out.extend_from_slice(word);
         let specials = specials(u64::from_le_bytes(*word));
         if specials != 0 {
-            return index * 8 + specials.trailing_zeros() as usize / 8;
+            let plain = specials.trailing_zeros() as usize / 8;
+            out.truncate(out.len() - word.len() + plain);
+            return bytes.get(plain..).unwrap_or_default();
         }
+        bytes = after;
     }
-    let length = rest.iter().position(|byte| is_special(*byte)).unwrap_or(rest.len());
-    words.len() * 8 + length
+    let length = bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len());
+    let (plain, rest) = bytes.split_at(length);
+    out.extend_from_slice(plain);
+    rest
 }
 
 /// The high bit of the first special byte of `word`, the lowest first. A subtraction borrows only from bytes after it, so
@@ -77,7 +81,9 @@ mod tests {
         #[test]
         fn the_first_special_byte_is_found_wherever_it_is(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
             let expected = bytes.iter().position(|byte| is_special(*byte)).unwrap_or(bytes.len());
-            prop_assert_eq!(plain_length(&bytes), expected);
+            let mut out = vec![b'"'];
+            let rest = push_plain(&mut out, &bytes);
+            prop_assert_eq!((&out[1..], rest), bytes.split_at(expected));
         }
     }
 

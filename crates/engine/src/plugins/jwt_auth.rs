@@ -16,7 +16,6 @@ use crate::exchange::Exchange;
 use crate::generation::Identity;
 use crate::http::Response;
 use crate::http::headers::{is_of_connection, may_not_be_nominated};
-use crate::outbound::Fault;
 use crate::roles::claim_at;
 use crate::variable::{cookie, write_claim};
 use ::http::header::HOST;

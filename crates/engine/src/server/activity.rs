@@ -2,10 +2,8 @@
 //! up. Decides when a connection is idle, abusive, or may be closed in a drain.
 
 use super::connections::Slot;
-use super::head_clock::HeadClock;
 use std::cell::Cell;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
@@ -23,7 +21,8 @@ pub struct Activity {
     last: Cell<Instant>,
     stopping: Cell<bool>,
     abused: Notify,
-    clock: Arc<HeadClock>,
+    /// When the first byte came of a head that is not complete, for HTTP/1.
+    head_began: Cell<Option<Instant>>,
     /// Until the connection and all that came of it have ended.
     _slot: Option<Slot>,
 }
@@ -45,7 +44,7 @@ impl Activity {
             last: Cell::new(Instant::now()),
             stopping: Cell::new(false),
             abused: Notify::new(),
-            clock: Arc::new(HeadClock::new()),
+            head_began: Cell::new(None),
             _slot: slot,
         })
     }
@@ -53,7 +52,7 @@ impl Activity {
     /// Counts a request until the guard is dropped.
     pub fn request(self: &Rc<Self>) -> UnderWay {
         self.under_way.set(self.under_way.get() + 1);
-        self.clock.reset();
+        self.head_began.set(None);
         UnderWay { activity: self.clone(), is_answered: false }
     }
 
@@ -80,12 +79,14 @@ impl Activity {
     /// a request.
     pub fn patience_ends(&self, head: Duration, idle: Duration) -> Option<Instant> {
         let since = self.idle_since()?;
-        Some(self.clock.began().map_or(since + idle, |began| began + head))
+        Some(self.head_began.get().map_or(since + idle, |began| began + head))
     }
 
-    /// What the stream tells of bytes, for HTTP/1.
-    pub fn clock(&self) -> &Arc<HeadClock> {
-        &self.clock
+    /// A part of a head has come.
+    pub fn hear(&self) {
+        if self.head_began.get().is_none() {
+            self.head_began.set(Some(Instant::now()));
+        }
     }
 
     /// Returns when the client has given up too many of its requests.
@@ -107,7 +108,7 @@ impl Drop for UnderWay {
         activity.under_way.set(activity.under_way.get() - 1);
         activity.ended.set(activity.ended.get() + 1);
         activity.last.set(Instant::now());
-        activity.clock.reset();
+        activity.head_began.set(None);
         if !*is_answered {
             activity.abandoned.set(activity.abandoned.get() + 1);
             let abandoned = activity.abandoned.get();

@@ -186,7 +186,7 @@ pub async fn converse<S>(
     activity: Rc<Activity>,
     mut stop: watch::Receiver<bool>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let limit = Duration::from_millis(worker.generation().limits.head_timeout_ms);
     let drained = async {
@@ -196,7 +196,7 @@ pub async fn converse<S>(
     // What goes wrong here is the client's affair: it said nothing, or not in time.
     let opened = tokio::select! {
         biased;
-        opened = tokio::time::timeout(limit, opening::open(stream, activity.clock())) => opened,
+        opened = tokio::time::timeout(limit, opening::open(stream)) => opened,
         () = drained => return,
     };
     let Ok(Ok(Some((stream, is_http2)))) = opened else {

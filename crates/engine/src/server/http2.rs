@@ -6,6 +6,7 @@
 //! at once, streams that are taken up and then given up, and connections that say nothing.
 
 use super::activity::{Activity, GRACE};
+use super::upgrade::Upgrade;
 use super::websocket;
 use super::worker::Worker;
 use crate::exchange::{self, Arrival};
@@ -51,9 +52,10 @@ pub async fn serve<S>(
     let patience = Duration::from_millis(limits.idle_timeout_ms);
     let connection = builder(&limits).serve_connection(
         TokioIo::new(stream),
-        service_fn(|request: Request<Incoming>| {
-            let (worker, arrival) = (worker.clone(), arrival.clone());
+        service_fn(|mut request: Request<Incoming>| {
+            let (worker, mut arrival) = (worker.clone(), arrival.clone());
             let most = limits.headers;
+            arrival.upgrade = request.extensions_mut().remove().map(Upgrade::Http2);
             async move { Ok::<_, Infallible>(answer(&worker, request, arrival, most).await) }
         }),
     );

@@ -3,16 +3,17 @@
 
 mod activity;
 mod aside;
+mod bell;
 mod client;
 mod connection;
 mod connections;
 mod files;
-mod head_clock;
 mod http1;
 mod http2;
 mod listener;
 mod opening;
 pub mod tls;
+pub mod upgrade;
 mod websocket;
 mod worker;
 

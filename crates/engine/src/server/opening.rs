@@ -1,15 +1,12 @@
 //! The first bytes of a connection, which tell HTTP/2 by prior knowledge from HTTP/1 (RFC 9113 section 3.3).
 //!
-//! One read takes as much as has come, and hands it on with the stream, so that no read is spent on looking. From then
-//! on the stream tells a clock when bytes come.
+//! One read takes as much as has come, and hands it on with the stream, so that no read is spent on looking.
 
-use super::head_clock::HeadClock;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -20,16 +17,26 @@ const FIRST_READ: usize = 4096;
 
 /// A stream whose first bytes have been read already.
 pub struct Opened<S> {
-    first: Bytes,
+    first: BytesMut,
     stream: S,
-    clock: Arc<HeadClock>,
+}
+
+impl<S> Opened<S> {
+    /// `first` was read of `stream`.
+    pub fn new(first: BytesMut, stream: S) -> Self {
+        Self { first, stream }
+    }
+
+    pub fn into_parts(self) -> (S, BytesMut) {
+        (self.stream, self.first)
+    }
 }
 
 /// Waits for the first bytes of `stream`. Whether they are HTTP/2's; none where the client closed without a word.
 ///
 /// # Errors
 /// Those of reading.
-pub async fn open<S>(mut stream: S, clock: &Arc<HeadClock>) -> io::Result<Option<(Opened<S>, bool)>>
+pub async fn open<S>(mut stream: S) -> io::Result<Option<(Opened<S>, bool)>>
 where
     S: AsyncRead + Unpin,
 {
@@ -45,9 +52,8 @@ where
     if first.is_empty() {
         return Ok(None);
     }
-    clock.hear();
     let is_http2 = first.starts_with(PREFACE);
-    Ok(Some((Opened { first: first.freeze(), stream, clock: clock.clone() }, is_http2)))
+    Ok(Some((Opened::new(first, stream), is_http2)))
 }
 
 /// Reads through the stack, so that a connection which says nothing holds no buffer.
@@ -69,20 +75,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Opened<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.first.is_empty() {
-            let before = buffer.filled().len();
-            let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-            if buffer.filled().len() > before {
-                self.clock.hear();
-            }
-            return polled;
+            return Pin::new(&mut self.stream).poll_read(context, buffer);
         }
         let length = self.first.len().min(buffer.remaining());
         let (now, _) = self.first.split_at(length);
         buffer.put_slice(now);
         self.first.advance(length);
         if self.first.is_empty() {
-            // An empty slice would keep the memory of the whole.
-            self.first = Bytes::new();
+            // An empty buffer would keep the memory of the whole.
+            self.first = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
@@ -133,7 +134,7 @@ mod tests {
             drop(client);
         };
         let receive = async {
-            let (mut stream, is_http2) = open(server, &Arc::new(HeadClock::new())).await.unwrap()?;
+            let (mut stream, is_http2) = open(server).await.unwrap()?;
             let mut all = Vec::new();
             stream.read_to_end(&mut all).await.unwrap();
             Some((all, is_http2))

@@ -1,7 +1,8 @@
 //! The codec towards upstreams as fuzz targets and micro benchmarks reach it.
 
-use super::h1::{ChunkDecoder, ChunkPiece, Framing, RequestHead, read_head};
+use super::h1::{Framing, RequestHead, read_head};
 use crate::http::forwarded::Lines;
+use crate::http::h1::{ChunkDecoder, ChunkPiece};
 use bytes::BytesMut;
 use http::{HeaderMap, Method};
 

@@ -52,7 +52,6 @@ use arc_swap::{ArcSwap, Guard};
 use attempts::Attempts;
 use balance::Balance;
 use delivery::{Answer, Protocol, deliver};
-use hyper::upgrade::OnUpgrade;
 use node_state::UpstreamState;
 use roster::Targets;
 use std::rc::Rc;
@@ -204,7 +203,7 @@ pub async fn send(
 
 /// The answer to an upgrade. Bytes pass when the client has got it.
 fn switch(exchange: &mut Exchange, reply: h1::Reply, upstream: &Upstream) -> Result<Response, ProxyError> {
-    let Some(client) = exchange.request.extensions.remove::<OnUpgrade>() else {
+    let Some(client) = exchange.arrival.upgrade.take() else {
         return Err(ProxyError::new(Kind::UpstreamProtocol, "this connection cannot change its protocol"));
     };
     let mut headers = reply.parts.headers;

@@ -4,9 +4,8 @@
 use super::h1::Connection;
 use crate::exchange::Ending;
 use crate::server::Worker;
+use crate::server::upgrade::Upgrade;
 use bytes::BytesMut;
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -18,7 +17,7 @@ const PIECE: usize = 16 << 10;
 
 /// Both sides, before the client has its answer.
 pub struct Tunnel {
-    pub client: OnUpgrade,
+    pub client: Upgrade,
     pub connection: Box<Connection>,
     /// As long as neither side says anything.
     pub patience: Duration,
@@ -51,9 +50,8 @@ impl Tunnel {
     }
 
     async fn pass(self, traffic: &Traffic) -> io::Result<()> {
-        let client = self.client.await.map_err(io::Error::other)?;
-        let (from_client, mut to_client) = tokio::io::split(TokioIo::new(client));
-        let early = self.connection.buffer;
+        let (from_client, mut to_client) = tokio::io::split(self.client.stream().await?);
+        let early = self.connection.inbox.buffer;
         to_client.write_all(&early).await?;
         traffic.sent.set(early.len() as u64);
         let (from_upstream, to_upstream) = tokio::io::split(self.connection.stream);

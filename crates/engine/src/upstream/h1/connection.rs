@@ -1,8 +1,9 @@
 //! One connection to a node: a stream with what was read ahead, and the exchange of a request for a response's head.
 
-use super::head::{self, Framing, ResponseHead};
+use super::head::{self, ResponseHead};
 use super::sending::{SendError, Sending};
 use crate::error::{Kind, ProxyError};
+use crate::http::h1::{Framing, Inbox};
 use crate::patience::Patience;
 use crate::snapshot::Timeouts;
 use crate::upstream::connect::Node;
@@ -11,26 +12,18 @@ use crate::upstream::stream::Stream;
 use bytes::BytesMut;
 use http::StatusCode;
 use http::response::Parts;
-use std::future::Future;
 use std::io;
-use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use tokio::io::AsyncReadExt;
-
-/// Bytes that one read asks for: at first, and at most, after reads that filled what they had.
-const SMALLEST_READ: usize = 8 << 10;
-const LARGEST_READ: usize = 256 << 10;
 
 pub struct Connection {
     pub stream: Stream,
     /// What was read and not yet taken.
-    pub buffer: BytesMut,
+    pub inbox: Inbox,
     pub node: Node,
     /// Requests sent on it.
     pub used: u64,
     /// Whether it comes out of the pool, and so may have been closed by the upstream meanwhile.
     pub pooled: bool,
-    read_size: usize,
     pub patience: Patience,
 }
 
@@ -55,44 +48,23 @@ struct Broken {
 
 impl Connection {
     pub fn new(stream: Stream, node: Node) -> Self {
-        let buffer = BytesMut::new();
-        Self {
-            stream,
-            buffer,
-            node,
-            used: 0,
-            pooled: false,
-            read_size: SMALLEST_READ,
-            patience: Patience::default(),
-        }
+        let inbox = Inbox::new(BytesMut::new());
+        Self { stream, inbox, node, used: 0, pooled: false, patience: Patience::default() }
     }
 
     /// Whether the upstream has neither closed it nor said anything unasked. Costs no system call while it is quiet.
     pub fn is_open(&mut self) -> bool {
-        self.buffer.is_empty() && self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
+        self.inbox.buffer.is_empty() && self.poll_fill(&mut Context::from_waker(Waker::noop())).is_pending()
     }
 
     /// Gives back the memory of large reads, for the time in the pool.
     pub fn rest(&mut self) {
-        self.read_size = SMALLEST_READ;
-        if self.buffer.capacity() > 2 * SMALLEST_READ {
-            self.buffer = BytesMut::new();
-        }
+        self.inbox.rest();
     }
 
     /// Reads more into the buffer. 0: the upstream has closed its side.
     pub fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.buffer.capacity() - self.buffer.len() < self.read_size / 2 {
-            self.buffer.reserve(self.read_size);
-        }
-        let room = self.buffer.capacity() - self.buffer.len();
-        let read = pin!(self.stream.read_buf(&mut self.buffer)).poll(context);
-        if let Poll::Ready(Ok(length)) = read
-            && length == room
-        {
-            self.read_size = (self.read_size * 2).min(LARGEST_READ);
-        }
-        read
+        self.inbox.poll_fill(&mut self.stream, context)
     }
 
     /// Sends a request and waits for the head of its response.
@@ -135,22 +107,22 @@ impl Connection {
         }
         // An upstream that takes no more may have answered before it closed, so an error of sending waits for reading.
         loop {
-            let before = self.buffer.len();
+            let before = self.inbox.buffer.len();
             match self.poll_fill(context) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(0)) => {
                     let detail = "the connection was closed before an answer";
-                    let closed = self.buffer.is_empty();
+                    let closed = self.inbox.buffer.is_empty();
                     return Poll::Ready(Err(Broken { closed, ..Broken::new(Kind::UpstreamClosed, detail) }));
                 }
                 Poll::Ready(Err(error)) => {
-                    let closed = self.buffer.is_empty();
+                    let closed = self.inbox.buffer.is_empty();
                     return Poll::Ready(Err(Broken { closed, ..Broken::new(Kind::UpstreamClosed, error) }));
                 }
                 Poll::Ready(Ok(_)) => {}
             }
             // A head is parsed again only when a further line has come, which bounds the work that drops can cause.
-            let has_line = self.buffer.get(before..).is_some_and(|new| new.contains(&b'\n'));
+            let has_line = self.inbox.buffer.get(before..).is_some_and(|new| new.contains(&b'\n'));
             if let Some(head) = self.take_head(sending, has_line)? {
                 return Poll::Ready(Ok(head));
             }
@@ -165,13 +137,13 @@ impl Connection {
     /// The final response's head, where it has come. Interim responses are read over (RFC 9110, section 15.2).
     fn take_head(&mut self, sending: &Sending, has_line: bool) -> Result<Option<ResponseHead>, Broken> {
         if !has_line {
-            return match self.buffer.len() > head::LONGEST_HEAD {
+            return match self.inbox.buffer.len() > head::LONGEST_HEAD {
                 true => Err(Broken::new(Kind::UpstreamProtocol, head::HeadError::TooLong)),
                 false => Ok(None),
             };
         }
         loop {
-            let head = head::read(&mut self.buffer, &sending.head);
+            let head = head::read(&mut self.inbox.buffer, &sending.head);
             match head.map_err(|error| Broken::new(Kind::UpstreamProtocol, error))? {
                 Some(head)
                     if head.parts.status == StatusCode::SWITCHING_PROTOCOLS && !sending.head.upgrades =>

@@ -1,9 +1,10 @@
 //! Heads of HTTP/1.1 messages: requests written, responses read and their body's framing worked out.
 
 use crate::http::forwarded::Lines;
+use crate::http::h1::{Fields, Framing, InvalidField, digits, says, write_field};
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, response};
+use http::{HeaderMap, Method, StatusCode, Version, response};
 use std::mem::MaybeUninit;
 
 /// Bytes of a response's head.
@@ -26,16 +27,6 @@ pub struct RequestHead {
     pub trails: bool,
 }
 
-/// How the body of a message is delimited.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Framing {
-    None,
-    Length(u64),
-    Chunked,
-    /// The end of the connection ends the body.
-    UntilClose,
-}
-
 /// What is wrong with a response's head.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
@@ -43,8 +34,8 @@ pub enum HeadError {
     Syntax(#[from] httparse::Error),
     #[error("the head is longer than {LONGEST_HEAD} bytes")]
     TooLong,
-    #[error("a header field is malformed")]
-    Field,
+    #[error(transparent)]
+    Field(#[from] InvalidField),
     #[error("the Content-Length is not one number")]
     Length,
     #[error("the Transfer-Encoding is not \"chunked\"")]
@@ -93,25 +84,6 @@ impl RequestHead {
     }
 }
 
-/// The end of a chunked body (RFC 9112, section 7.1.2).
-pub fn last_chunk(trailers: Option<&HeaderMap>) -> Bytes {
-    let Some(trailers) = trailers else { return Bytes::from_static(b"0\r\n\r\n") };
-    let mut bytes = BytesMut::from(&b"0\r\n"[..]);
-    for (name, value) in trailers {
-        write_field(&mut bytes, name.as_str(), value.as_bytes());
-    }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.freeze()
-}
-
-/// Writes `name: value` and the end of the line.
-fn write_field(bytes: &mut BytesMut, name: &str, value: &[u8]) {
-    bytes.extend_from_slice(name.as_bytes());
-    bytes.extend_from_slice(b": ");
-    bytes.extend_from_slice(value);
-    bytes.extend_from_slice(b"\r\n");
-}
-
 /// Takes a response's head out of `buffer`; none where it is not complete yet.
 pub fn read(buffer: &mut BytesMut, request: &RequestHead) -> Result<Option<ResponseHead>, HeadError> {
     let mut fields = [MaybeUninit::uninit(); MOST_HEADERS];
@@ -125,18 +97,12 @@ pub fn read(buffer: &mut BytesMut, request: &RequestHead) -> Result<Option<Respo
     let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
     let status = status.ok_or(HeadError::Syntax(httparse::Error::Status))?;
     let version = if parsed.version == Some(0) { Version::HTTP_10 } else { Version::HTTP_11 };
-    // Values are kept as ranges of the head, which is then split off and shared instead of copied.
-    let start = buffer.as_ptr() as usize;
-    let mut headers = HeaderMap::with_capacity(parsed.headers.len() + ADDED_HEADERS);
-    let mut ranges: smallvec::SmallVec<[(HeaderName, usize, usize); 24]> = smallvec::SmallVec::new();
-    for field in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HeadError::Field)?;
-        let from = field.value.as_ptr() as usize - start;
-        ranges.push((name, from, from + field.value.len()));
-    }
+    // Values share the head's memory instead of being copied.
+    let fields = Fields::find(parsed.headers, buffer)?;
+    let mut headers = HeaderMap::with_capacity(fields.count() + ADDED_HEADERS);
     let head = buffer.split_to(length).freeze();
-    for (name, from, to) in ranges {
-        let value = HeaderValue::from_maybe_shared(head.slice(from..to)).map_err(|_| HeadError::Field)?;
+    for field in fields.values(&head) {
+        let (name, value) = field?;
         headers.append(name, value);
     }
     let framing = framing(status, version, &mut headers, request)?;
@@ -183,27 +149,17 @@ fn framing(
     })
 }
 
-/// A number of decimal digits and nothing else.
-fn digits(bytes: &[u8]) -> Option<u64> {
-    let is_number = !bytes.is_empty() && bytes.len() <= 19 && bytes.iter().all(u8::is_ascii_digit);
-    is_number.then(|| std::str::from_utf8(bytes).ok()?.parse().ok()).flatten()
-}
-
 /// RFC 9112, section 9.3.
 fn stays_open(version: Version, headers: &HeaderMap) -> bool {
-    let says = |option: &str| {
-        let values = headers.get_all(http::header::CONNECTION).iter();
-        values
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|value| value.split(','))
-            .any(|said| said.trim().eq_ignore_ascii_case(option))
-    };
+    let says =
+        |option: &str| headers.get_all(http::header::CONNECTION).iter().any(|value| says(value, option));
     if version == Version::HTTP_10 { says("keep-alive") } else { !says("close") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::HeaderValue;
 
     fn request(method: &Method) -> RequestHead {
         RequestHead::new(method, "/", &HeaderMap::new(), &Lines::new(), Framing::None)

@@ -1,10 +1,9 @@
 //! A response's body on its way in: every piece within the read timeout, the rest of the request sent meanwhile, and
 //! the connection back to the pool when the last piece has come.
 
-use super::chunked::{Decoder, Piece};
 use super::connection::{Connection, Reply};
-use super::head::Framing;
 use super::sending::Sending;
+use crate::http::h1::{ChunkDecoder, ChunkPiece, Framing};
 use crate::http::{Body, BoxError, trailers};
 use crate::server::Worker;
 use crate::snapshot::Keepalive;
@@ -19,7 +18,7 @@ use std::time::Duration;
 /// What is still to come.
 enum Left {
     Length(u64),
-    Chunked(Decoder),
+    Chunked(ChunkDecoder),
     UntilClose,
     Nothing,
 }
@@ -43,7 +42,7 @@ impl Receiving {
         let left = match reply.framing {
             Framing::None => Left::Nothing,
             Framing::Length(length) => Left::Length(length),
-            Framing::Chunked => Left::Chunked(Decoder::default()),
+            Framing::Chunked => Left::Chunked(ChunkDecoder::default()),
             Framing::UntilClose => Left::UntilClose,
         };
         let mut receiving = Self {
@@ -62,9 +61,9 @@ impl Receiving {
                 receiving.release();
                 Body::Empty
             }
-            (Left::Length(length), Some(connection)) if connection.buffer.len() as u64 >= *length => {
+            (Left::Length(length), Some(connection)) if connection.inbox.buffer.len() as u64 >= *length => {
                 // It fits the buffer's length, which is a usize.
-                let body = connection.buffer.split_to(*length as usize).freeze();
+                let body = connection.inbox.buffer.split_to(*length as usize).freeze();
                 receiving.release();
                 Body::Bytes(body)
             }
@@ -76,7 +75,7 @@ impl Receiving {
         self.left = Left::Nothing;
         let Some(connection) = self.connection.take() else { return };
         // A request that has not left wholly, or an answer that says more than it should, ends the connection.
-        if self.reusable && self.unsent.is_none() && connection.buffer.is_empty() {
+        if self.reusable && self.unsent.is_none() && connection.inbox.buffer.is_empty() {
             self.worker.pool.put(connection, &self.keepalive);
         }
     }
@@ -97,7 +96,7 @@ impl Receiving {
     /// What is at hand in the buffer; none where more has to be read.
     fn take(&mut self) -> Result<Option<Frame<Bytes>>, BoxError> {
         let Some(connection) = &mut self.connection else { return Ok(None) };
-        let buffer = &mut connection.buffer;
+        let buffer = &mut connection.inbox.buffer;
         let frame = match &mut self.left {
             Left::Nothing => None,
             _ if buffer.is_empty() => None,
@@ -108,9 +107,9 @@ impl Receiving {
                 Some(Frame::data(buffer.split_to(length).freeze()))
             }
             Left::Chunked(decoder) => match decoder.next(buffer)? {
-                Piece::Data(data) => Some(Frame::data(data)),
-                Piece::End(trailers) => trailers.and_then(passable),
-                Piece::Incomplete => None,
+                ChunkPiece::Data(data) => Some(Frame::data(data)),
+                ChunkPiece::End(trailers) => trailers.and_then(passable),
+                ChunkPiece::Incomplete => None,
             },
         };
         let has_ended = match &self.left {
