@@ -192,7 +192,7 @@ fn told_headers<'a>(
 enum Unproven {
     Why(&'static str),
     /// These keys have to be fetched first, or others than those at hand.
-    Fetch(RemoteKeys),
+    Fetch(Arc<RemoteKeys>),
 }
 
 impl From<&'static str> for Unproven {
@@ -218,7 +218,7 @@ impl JwtAuth {
     }
 
     /// Goes on with the keys, once as they are known and once as they are then published.
-    async fn fetch(&self, exchange: &mut Exchange, remote: RemoteKeys) -> Option<Response> {
+    async fn fetch(&self, exchange: &mut Exchange, remote: Arc<RemoteKeys>) -> Option<Response> {
         let worker = exchange.worker.clone();
         let mut known = None;
         for _ in 0..2 {
