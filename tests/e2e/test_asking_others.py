@@ -45,6 +45,7 @@ def test_an_authorization_service_lets_in_and_refuses(serve: Serve, upstream: Up
             "request_headers": ["Authorization"],
             "upstream_headers": ["X-User-ID"],
             "client_headers": ["WWW-Authenticate"],
+            "keepalive": False,
         }
         gateway = serve(configuration(upstream.node, {"forward-auth": settings}))
         headers = {"Authorization": "Bearer good", "X-User-ID": "root"}
@@ -83,6 +84,7 @@ def test_a_policy_lets_in_and_refuses(serve: Serve, upstream: Upstream) -> None:
             "policy": "reports/access",
             "with_route": True,
             "send_headers_upstream": ["X-Level"],
+            "keepalive": False,
         }
         gateway = serve(configuration(upstream.node, {"opa": settings}))
         assert gateway.http.get("/reports/a", headers={"X-Level": "admin"}).status_code == 200

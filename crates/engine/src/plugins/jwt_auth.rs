@@ -147,7 +147,7 @@ impl Plugin for JwtAuth {
         match self.proven(exchange, None) {
             Ok(proven) => self.conclude(exchange, Ok(proven)).into(),
             Err(Unproven::Why(why)) => self.conclude(exchange, Err(why)).into(),
-            Err(Unproven::Fetch(keys)) => Flow::Wait(Box::pin(self.fetch(exchange, *keys))),
+            Err(Unproven::Fetch(keys)) => Flow::Wait(Box::pin(self.fetch(exchange, keys))),
         }
     }
 
@@ -192,7 +192,7 @@ fn told_headers<'a>(
 enum Unproven {
     Why(&'static str),
     /// These keys have to be fetched first, or others than those at hand.
-    Fetch(Box<RemoteKeys>),
+    Fetch(Arc<RemoteKeys>),
 }
 
 impl From<&'static str> for Unproven {
@@ -218,7 +218,7 @@ impl JwtAuth {
     }
 
     /// Goes on with the keys, once as they are known and once as they are then published.
-    async fn fetch(&self, exchange: &mut Exchange, remote: RemoteKeys) -> Option<Response> {
+    async fn fetch(&self, exchange: &mut Exchange, remote: Arc<RemoteKeys>) -> Option<Response> {
         let worker = exchange.worker.clone();
         let mut known = None;
         for _ in 0..2 {
@@ -252,7 +252,7 @@ impl JwtAuth {
         match key.verdict(&token, &exchange.worker.signatures, keys) {
             Verdict::Good => {}
             Verdict::Bad => return Err(UNVERIFIED.into()),
-            Verdict::Fetch(remote) => return Err(Unproven::Fetch(Box::new(remote))),
+            Verdict::Fetch(remote) => return Err(Unproven::Fetch(remote)),
         }
         let identity = found.identity();
         Ok((identity, token.claims))

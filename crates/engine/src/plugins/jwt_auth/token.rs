@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::sync::Arc;
 use x509_parser::prelude::FromDer;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
@@ -102,7 +103,7 @@ pub struct TokenKey {
 enum Verifier {
     Secret(Box<hmac::Key>),
     PublicKey(Box<VerifyingKey>),
-    KeySet(RemoteKeys),
+    KeySet(Arc<RemoteKeys>),
 }
 
 /// What can be said of a token.
@@ -110,7 +111,7 @@ pub enum Verdict {
     Good,
     Bad,
     /// Nothing before these keys are fetched, or other ones than those at hand.
-    Fetch(RemoteKeys),
+    Fetch(Arc<RemoteKeys>),
 }
 
 /// A public key, and the one algorithm that it verifies by.
@@ -148,7 +149,7 @@ impl TokenKey {
             (Means::PublicKey(_), None, None) if config.jwks_uri.is_some() => {
                 let url = config.jwks_uri.as_deref().unwrap_or_default();
                 Verifier::KeySet(
-                    RemoteKeys::build(url, name, state).map_err(|why| format!("jwks_uri: {why}"))?,
+                    RemoteKeys::build(url, name, state).map_err(|why| format!("jwks_uri: {why}"))?.into(),
                 )
             }
             _ if config.jwks_uri.is_some() => {
