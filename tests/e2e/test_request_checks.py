@@ -59,7 +59,9 @@ def problems(answer: Any) -> list[str]:
     return [problem["message"] for problem in answer.json()["problems"]]
 
 
-def test_every_mistake_is_told_and_nothing_goes_upstream(gateway: Gateway, upstream: Upstream) -> None:
+def test_every_mistake_is_told_at_once_and_nothing_goes_upstream(
+    gateway: Gateway, upstream: Upstream
+) -> None:
     expected = 'query argument "limit" must be an integer between 1 and 100, not "abc"'
     assert problems(gateway.http.get("/things?limit=abc")) == [expected]
     content = json.dumps({"colour": "pink"})
@@ -112,7 +114,9 @@ def test_a_route_of_one_s_own_may_hold_requests_against_an_operation(
     assert upstream.only().target == "/mine?limit=1"
 
 
-def test_headers_and_body_are_held_against_schemas(gateway: Gateway, upstream: Upstream) -> None:
+def test_request_validation_holds_headers_and_body_against_schemas(
+    gateway: Gateway, upstream: Upstream
+) -> None:
     def post(content: str, **headers: str) -> tuple[int, str]:
         answer = gateway.http.post("/checked/x", content=content, headers=headers)
         return answer.status_code, answer.text

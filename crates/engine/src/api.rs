@@ -2,8 +2,8 @@
 //!
 //! The plugin `oas-validator` asks; how it answers is the plugin's. `arguments` finds the values of parameters in a
 //! request, `reading` reads their texts by style, `body` and `multipart` read bodies, `check` holds values against
-//! schemas, and `mistake` is what comes of it. A schema is compiled when a request first needs it, on that request's
-//! worker: most operations of a large document are never called. Memory grows with the operations that are.
+//! schemas, and `mistake` is what comes of it. A schema is compiled when a request first needs it, since most
+//! operations of a large document are never called; what leads to many others is compiled once for the whole api.
 
 mod arguments;
 mod body;
@@ -18,15 +18,19 @@ pub use mistake::{Mistake, Mistakes, Place};
 
 use crate::exchange::Exchange;
 use crate::near::near;
-use crate::schema::Definitions;
+use crate::schema::{Definitions, Metered};
 use crate::snapshot::{self, OperationShape};
 use crate::table::Keyed;
 use ::http::Method;
 use arguments::Argument;
+use jsonschema::Validator;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
+use std::thread;
 use template::PathTemplate;
+use tokio::sync::{OnceCell, oneshot};
 
 /// An api, ready to check requests.
 pub struct Api {
@@ -35,8 +39,13 @@ pub struct Api {
     operations: HashMap<Box<str>, Operation>,
 }
 
-/// The schemas of an api that others refer to, as text.
-pub struct Schemas(BTreeMap<String, Box<RawValue>>);
+/// The schemas of an api that others refer to, as text, and compiled once somebody needs many of them.
+pub struct Schemas {
+    texts: BTreeMap<String, Box<RawValue>>,
+    all: OnceLock<Option<Validator<Metered>>>,
+    /// Those who wait for the thread that compiles them.
+    prepared: OnceCell<()>,
+}
 
 /// What requests to one operation must be like.
 pub struct Operation {
@@ -54,11 +63,40 @@ impl Keyed for Api {
 
 impl Definitions for Schemas {
     fn definition(&self, name: &str) -> Option<Value> {
-        serde_json::from_str(self.0.get(name)?.get()).ok()
+        serde_json::from_str(self.texts.get(name)?.get()).ok()
+    }
+}
+
+impl Schemas {
+    /// All of them as one; none where they cannot be compiled.
+    fn all(&self) -> Option<&Validator<Metered>> {
+        self.all.get_or_init(|| check::compile_all(&self.texts)).as_ref()
+    }
+
+    fn has_all(&self) -> bool {
+        self.all.get().is_some()
     }
 }
 
 impl Api {
+    /// Compiles all shared schemas on a thread of its own, so that the worker goes on with other requests.
+    pub async fn prepare(self: &Arc<Self>) {
+        let compiling = || async {
+            let (done, is_done) = oneshot::channel();
+            let api = self.clone();
+            let thread = thread::Builder::new().name("schemas".into()).spawn(move || {
+                api.schemas.all();
+                // Whoever waited may be gone.
+                let _ = done.send(());
+            });
+            if thread.is_ok() {
+                // Without an answer they are compiled by whoever needs them.
+                let _ = is_done.await;
+            }
+        };
+        self.schemas.prepared.get_or_init(compiling).await;
+    }
+
     /// Builds `api`; an error is a JSON pointer into it and a sentence.
     pub fn build(api: snapshot::Api) -> Result<Self, (String, String)> {
         let mut operations = HashMap::with_capacity(api.operations.len());
@@ -68,7 +106,11 @@ impl Api {
             })?;
             operations.insert(name.into(), operation);
         }
-        Ok(Self { id: api.id.into(), schemas: Schemas(api.schemas), operations })
+        Ok(Self {
+            id: api.id.into(),
+            schemas: Schemas { texts: api.schemas, all: OnceLock::new(), prepared: OnceCell::new() },
+            operations,
+        })
     }
 
     /// The operation of this id.

@@ -253,7 +253,7 @@ impl Argument {
         let Some(value) = values.first() else { return };
         let text = text.filter(|_| !value.is_array() && !value.is_object());
         let subject = Subject { place: self.place, name: &self.name, text };
-        check.explain(value, schemas, &subject, mistakes);
+        check.check(value.clone(), schemas, &subject, mistakes);
     }
 
     fn mistake(&self, what: impl Into<String>) -> Mistake {

@@ -93,15 +93,19 @@ impl Content {
         !matches!(self.check, Looked::Any)
     }
 
+    /// Whether all shared schemas of the api have to be compiled before a body can be checked.
+    pub fn needs_all(&self, schemas: &Schemas) -> bool {
+        matches!(&self.check, Looked::Json(check) if check.needs_all(schemas))
+    }
+
     /// Adds what is wrong with the body `bytes` of a message with these headers.
     pub fn check(&self, bytes: &[u8], headers: &HeaderMap, schemas: &Schemas, mistakes: &mut Mistakes) {
         match &self.check {
             Looked::Any => {}
             Looked::Json(check) => match read_json(bytes) {
-                Ok(value) if check.accepts(&value, schemas) => {}
                 Ok(value) => {
                     let subject = Subject { place: Place::Body, name: "", text: None };
-                    check.explain(&value, schemas, &subject, mistakes);
+                    check.check(value, schemas, &subject, mistakes);
                 }
                 Err(error) => {
                     mistakes.add(Mistake::of(

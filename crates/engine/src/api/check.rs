@@ -9,18 +9,28 @@ use crate::schema::{
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 /// Forms of a choice whose mistakes are told.
 const FORMS: usize = 3;
 
+/// Shared schemas that a schema of its own is compiled with; what needs more is compiled once for the whole api, for
+/// operations whose schemas lead to one another would each hold all of them.
+const OWN: usize = 16;
+
 /// A schema.
 pub struct Check {
     schema: Box<RawValue>,
-    /// None within: it cannot be compiled. Whoever wrote the snapshot has warned of that, and nothing is then enforced.
-    built: OnceLock<Option<Validator<Metered>>>,
+    built: OnceLock<Built>,
+}
+
+enum Built {
+    /// None: it cannot be compiled. Whoever wrote the snapshot has warned of that, and nothing is then enforced.
+    Own(Option<Validator<Metered>>),
+    /// It is the shared schema of this name.
+    Shared(Box<str>),
 }
 
 /// Of which argument or body a value is.
@@ -38,24 +48,26 @@ impl Check {
 
     /// Whether `value` is as the schema says. What is too large to be checked is not.
     pub fn accepts(&self, value: &Value, schemas: &Schemas) -> bool {
-        let Some(validator) = self.validator(schemas) else { return true };
-        let meter = Meter::new(CHECKING);
-        validator.is_valid(Part::new(value, &meter)) && !meter.is_spent()
+        match self.built(schemas) {
+            Built::Own(validator) => fits(validator.as_ref(), value),
+            Built::Shared(name) => fits(schemas.all(), &under(name, value.clone())),
+        }
     }
 
-    /// What the schema asks for, in words.
-    pub fn expected(&self, schemas: &Schemas) -> Option<String> {
-        let schema = serde_json::from_str(self.schema.get()).ok()?;
-        Expected(schemas).words(&schema)
-    }
-
-    /// Adds what is wrong with `value`, which is not accepted.
-    pub fn explain(&self, value: &Value, schemas: &Schemas, subject: &Subject<'_>, mistakes: &mut Mistakes) {
-        let Some(validator) = self.validator(schemas) else { return };
+    /// Adds what is wrong with `value`.
+    pub fn check(&self, value: Value, schemas: &Schemas, subject: &Subject<'_>, mistakes: &mut Mistakes) {
+        let (validator, value, prefix) = match self.built(schemas) {
+            Built::Own(validator) => (validator.as_ref(), value, String::new()),
+            Built::Shared(name) => (schemas.all(), under(name, value), format!("/{}", escaped(name))),
+        };
+        if fits(validator, &value) {
+            return;
+        }
+        let Some(validator) = validator else { return };
         let root = serde_json::from_str(self.schema.get()).unwrap_or_default();
         let meter = Meter::new(EXPLAINING);
-        let errors = validator.iter_errors(Part::new(value, &meter));
-        let telling = Telling { root, schemas, subject };
+        let errors = validator.iter_errors(Part::new(&value, &meter));
+        let telling = Telling { root, prefix, schemas, subject };
         if meter.is_spent() {
             let what =
                 "is not as described, in a place that is nested too deeply for each mistake to be told";
@@ -70,40 +82,74 @@ impl Check {
         }
     }
 
-    /// Compiled on first use. Two workers may do so at once rather than wait for one another.
-    fn validator(&self, schemas: &Schemas) -> Option<&Validator<Metered>> {
-        if let Some(built) = self.built.get() {
-            return built.as_ref();
-        }
-        // A second worker's is dropped.
-        let _ = self.built.set(self.compile(schemas));
-        self.built.get()?.as_ref()
+    /// Whether all shared schemas of the api have to be compiled before a value can be checked, which takes a while.
+    pub fn needs_all(&self, schemas: &Schemas) -> bool {
+        matches!(self.built(schemas), Built::Shared(_)) && !schemas.has_all()
     }
 
-    fn compile(&self, schemas: &Schemas) -> Option<Validator<Metered>> {
-        let mut root = match serde_json::from_str(self.schema.get()).ok()? {
-            Value::Object(root) => root,
-            other => return schema::compile(&other).ok(),
+    /// What the schema asks for, in words.
+    pub fn expected(&self, schemas: &Schemas) -> Option<String> {
+        let schema = serde_json::from_str(self.schema.get()).ok()?;
+        Expected(schemas).words(&schema)
+    }
+
+    /// Compiled on first use; it takes no longer than a few shared schemas do.
+    fn built(&self, schemas: &Schemas) -> &Built {
+        self.built.get_or_init(|| self.compile(schemas))
+    }
+
+    fn compile(&self, schemas: &Schemas) -> Built {
+        let mut root = match serde_json::from_str(self.schema.get()) {
+            Ok(Value::Object(root)) => root,
+            other => return Built::Own(other.ok().and_then(|schema| schema::compile(&schema).ok())),
         };
         let mut needed = BTreeSet::new();
         root.values().for_each(|part| references(part, &mut needed));
-        if let Some(name) = root.get("$ref").and_then(named) {
-            needed.insert(name.to_owned());
-        }
+        let whole = root.get("$ref").and_then(named).map(str::to_owned);
+        needed.extend(whole.clone());
         let mut definitions = Map::new();
         while let Some(name) = needed.pop_first() {
             if definitions.contains_key(&name) {
                 continue;
             }
-            let definition = schemas.definition(&name)?;
+            if let (OWN, 1, Some(whole)) = (definitions.len(), root.len(), &whole) {
+                return Built::Shared(whole.as_str().into());
+            }
+            let Some(definition) = schemas.definition(&name) else { return Built::Own(None) };
             references(&definition, &mut needed);
             definitions.insert(name, definition);
         }
         if !definitions.is_empty() {
             root.insert("$defs".to_owned(), Value::Object(definitions));
         }
-        schema::compile(&Value::Object(root)).ok()
+        Built::Own(schema::compile(&Value::Object(root)).ok())
     }
+}
+
+/// All of `schemas` as one, for values that stand [`under`] the name of theirs.
+pub fn compile_all(schemas: &BTreeMap<String, Box<RawValue>>) -> Option<Validator<Metered>> {
+    let mut properties = Map::new();
+    let mut definitions = Map::new();
+    for (name, schema) in schemas {
+        properties.insert(name.clone(), json!({"$ref": format!("#/$defs/{name}")}));
+        definitions.insert(name.clone(), serde_json::from_str(schema.get()).ok()?);
+    }
+    schema::compile(&json!({"properties": properties, "$defs": definitions})).ok()
+}
+
+/// An object with the one member `value`.
+fn under(name: &str, value: Value) -> Value {
+    Value::Object(Map::from_iter([(name.to_owned(), value)]))
+}
+
+fn fits(validator: Option<&Validator<Metered>>, value: &Value) -> bool {
+    let Some(validator) = validator else { return true };
+    let meter = Meter::new(CHECKING);
+    validator.is_valid(Part::new(value, &meter)) && !meter.is_spent()
+}
+
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn named(reference: &Value) -> Option<&str> {
@@ -125,6 +171,8 @@ fn references(schema: &Value, found: &mut BTreeSet<String>) {
 /// Puts errors of one value into words.
 struct Telling<'a> {
     root: Value,
+    /// What pointers into the value begin with.
+    prefix: String,
     schemas: &'a Schemas,
     subject: &'a Subject<'a>,
 }
@@ -132,7 +180,7 @@ struct Telling<'a> {
 impl Telling<'_> {
     fn mistake(&self, error: &ValidationError<'_>) -> Mistake {
         let node = self.node(error.schema_path().as_str());
-        let mut pointer = error.instance_path().as_str().to_owned();
+        let mut pointer = self.pointer(error);
         let (what, shows_value) = self.words(error, &node, &mut pointer);
         let is_secret =
             Expected(self.schemas).is_secret(&node) || Expected(self.schemas).is_secret(&self.root);
@@ -143,13 +191,18 @@ impl Telling<'_> {
         Mistake { place: self.subject.place, name: self.subject.name.to_owned(), pointer, what, found }
     }
 
+    fn pointer(&self, error: &ValidationError<'_>) -> String {
+        let whole = error.instance_path().as_str();
+        whole.strip_prefix(self.prefix.as_str()).unwrap_or(whole).to_owned()
+    }
+
     /// What was expected, whether the value belongs behind it; a name that is missing is added to the pointer.
     fn words(&self, error: &ValidationError<'_>, node: &Value, pointer: &mut String) -> (String, bool) {
         match error.kind() {
             ValidationErrorKind::Required { property } => {
                 let name = property.as_str().unwrap_or_default();
                 pointer.push('/');
-                pointer.push_str(&name.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&escaped(name));
                 let described = node.get("properties").and_then(|properties| properties.get(name));
                 (missing(described.and_then(|described| self.say(described))), false)
             }
@@ -221,7 +274,7 @@ impl Telling<'_> {
     /// The first mistake of a form, without the forms within it.
     fn of_form(&self, error: &ValidationError<'_>) -> String {
         let node = self.node(error.schema_path().as_str());
-        let mut pointer = error.instance_path().as_str().to_owned();
+        let mut pointer = self.pointer(error);
         let what = match error.kind() {
             ValidationErrorKind::AnyOf { .. } | ValidationErrorKind::OneOfNotValid { .. } => {
                 "fits none of the forms that it may have".to_owned()

@@ -235,8 +235,11 @@ impl OasValidator {
         };
         let contents = api.operation(&self.operation)?.body()?;
         if !bytes.is_empty() {
-            let headers = &exchange.request.headers;
-            contents.of(headers)?.check(&bytes, headers, api.schemas(), &mut mistakes);
+            let content = contents.of(&exchange.request.headers)?;
+            if content.needs_all(api.schemas()) {
+                api.prepare().await;
+            }
+            content.check(&bytes, &exchange.request.headers, api.schemas(), &mut mistakes);
         } else if contents.is_required {
             mistakes.add(contents.missing());
         }

@@ -446,6 +446,34 @@ fn a_schema_of_many_branches_costs_no_more_than_the_meter_allows() {
 }
 
 #[test]
+fn schemas_that_lead_to_many_others_are_compiled_once_for_the_api_and_say_the_same() {
+    let schemas = (0..40).map(|index| {
+        let next = json!({"$ref": format!("#/$defs/M-{}", (index + 1) % 40)});
+        let name = json!({"type": "string", "maxLength": 3});
+        let schema =
+            json!({"type": "object", "properties": {"name": name, "next": next}, "required": ["name"]});
+        (format!("M-{index}"), schema)
+    });
+    let schemas: serde_json::Map<_, _> = schemas.collect();
+    let contents = json!([{"media_type": "application/json", "check": {"json": {"$ref": "#/$defs/M-7"}}}]);
+    let operations = json!({"op": {"method": "POST", "body": {"contents": contents}}});
+    let api = json!({"id": "shop", "schemas": schemas, "operations": operations});
+    let bench = Bench::with_api(api, json!({"oas-validator": {"api": "shop", "operation": "op"}}));
+    let say = |content: &'static str| {
+        told(answer(&bench, get("/").header("Content-Type", "application/json"), content))
+    };
+    assert_eq!(say(r#"{"name":"a","next":{"name":"b"}}"#), [""; 0]);
+    assert_eq!(say("[]"), ["the body must be an object, not []"]);
+    assert_eq!(
+        say(r#"{"name":"a","next":{"name":"long","next":{}}}"#),
+        [
+            r#"body pointer /next/name must be a text of at most 3 characters, not "long""#,
+            "body pointer /next/next/name is required and missing: a text of at most 3 characters",
+        ]
+    );
+}
+
+#[test]
 fn an_operation_that_there_is_not_is_refused_with_its_near_name() {
     let plugins = json!({"oas-validator": {"api": "shop", "operation": "op"}});
     assert!(Bench::problem(plugins).contains("there is no api \"shop\""));
