@@ -26,7 +26,7 @@ def loaded() -> set[str]:
     demo = str(files("toolway.demo") / "toolway.yaml")
     done = subprocess.run(
         [sys.executable, "-c", BUILT, demo],
-        env={**os.environ, "DEMO_API_KEY": "a-key-that-tests-use"},
+        env={**os.environ, "DEMO_API_KEY": "a-key", "DEMO_VISITOR_KEY": "another"},
         capture_output=True,
         text=True,
         timeout=60,
