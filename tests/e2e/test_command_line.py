@@ -45,7 +45,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def environment(folder: Path, ports: tuple[int, int]) -> dict[str, str]:
     """The demo's configuration in the folder, and what it needs of the environment."""
-    shutil.copy(str(files("toolway.demo").joinpath("toolway.yaml")), folder)
+    for name in ("toolway.yaml", "logo.png"):
+        shutil.copy(str(files("toolway.demo").joinpath(name)), folder)
     return {
         "DEMO_PORT": "0",
         "DEMO_METRICS_PORT": "0",

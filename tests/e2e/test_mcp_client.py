@@ -35,7 +35,7 @@ each_era = pytest.mark.parametrize("version", list(ERAS))
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("demo")
-    for name in ("toolway.yaml", "conference.yaml", "shop.yaml"):
+    for name in ("toolway.yaml", "logo.png", "conference.yaml", "shop.yaml"):
         shutil.copy(str(files("toolway.demo").joinpath(name)), folder)
     with (
         served(conference.application(), "conference") as conference_port,
