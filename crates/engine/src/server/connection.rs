@@ -10,7 +10,6 @@ use super::{http1, http2, opening, tls};
 use crate::exchange::Arrival;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,11 +44,13 @@ pub async fn accept(worker: Rc<Worker>, index: usize, listener: Listener, stop: 
             _ = stopping.wait_for(|stop| *stop) => break,
         }
     }
-    // The queue of the kernel is taken over, so that nobody who connected in time is turned away.
-    while let Some(Ok((stream, client))) = now_or_never(listener.accept()).await {
-        door.enter(stream, client, &mut open);
+    // The queue of the kernel is taken over, so that nobody who connected in time is turned away. The socket itself is
+    // asked, since the runtime may not have heard yet of those who came last.
+    if let Ok(listener) = listener.into_std() {
+        while let Some((stream, client)) = next_waiting(&listener) {
+            door.enter(stream, client, &mut open);
+        }
     }
-    drop(listener);
     while open.join_next().await.is_some() {}
 }
 
@@ -125,13 +126,18 @@ fn arrival(client: SocketAddr, port: u16, is_tls: bool) -> Arrival {
     Arrival::new(client, scheme, port)
 }
 
-async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
-    std::future::poll_fn(|context| match future.as_mut().poll(context) {
-        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
-        std::task::Poll::Pending => std::task::Poll::Ready(None),
-    })
-    .await
+/// A connection that has been waiting to be accepted.
+fn next_waiting(listener: &std::net::TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept() {
+            Ok((stream, client)) => {
+                stream.set_nonblocking(true).ok()?;
+                return Some((TcpStream::from_std(stream).ok()?, client));
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(_) => return None,
+        }
+    }
 }
 
 /// Errors of accept that say something of one client only (accept(2)).
