@@ -20,8 +20,7 @@ from toolway.live import LiveGateway
 from toolway.problem import ConfigurationError
 from toolway.secret_managers import ManagedSecrets, managed
 from toolway.store import Change, Sealer, Store
-
-from .vault_server import TOKEN, VaultServer, vault_server
+from vault.server import TOKEN, VaultServer, vault_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,7 @@ import pytest
 from toolway.secret_managers import ManagedSecrets, ManagerError
 from toolway.secret_managers import managed as managed_module
 from toolway.secret_managers.vault import Vault
-
-from .vault_server import TOKEN, VaultServer, settings_of, vault_server
+from vault.server import TOKEN, VaultServer, settings_of, vault_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

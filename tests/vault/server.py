@@ -19,7 +19,8 @@ TOKEN = "s.the-token-of-tests"
 class VaultServer:
     """A Vault with an engine of version 1 at `kv1` and one of version 2 at `teams/kv2`."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, token: str = TOKEN) -> None:
+        self.token = token
         self.secrets: dict[str, dict[str, Any]] = {}
         """By mount and path, as in `kv1/apisix/jack`."""
         self.answer: tuple[int, dict[str, str], bytes] | None = None
@@ -71,7 +72,7 @@ class VaultServer:
     def respond(self, path: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         """What a Vault answers."""
         path = path.removeprefix("/v1/")
-        if headers.get("X-Vault-Token") != TOKEN:
+        if headers.get("X-Vault-Token") != self.token:
             return _json(403, {"errors": ["permission denied"]})
         if path.startswith("sys/internal/ui/mounts/teams/kv2/"):
             if not self.tells_mounts:
@@ -98,9 +99,9 @@ def _json(status: int, content: Any) -> tuple[int, dict[str, str], bytes]:
 
 
 @contextlib.contextmanager
-def vault_server() -> Iterator[VaultServer]:
+def vault_server(port: int = 0, token: str = TOKEN) -> Iterator[VaultServer]:
     """A server for the length of the block."""
-    server = VaultServer()
+    server = VaultServer(port, token)
     try:
         yield server
     finally:

@@ -1,0 +1,1 @@
+"""The Vault that tests start for themselves."""
