@@ -253,12 +253,12 @@ impl Exchange {
             }
             _ => None,
         };
-        let uncounted = carrier.map(|_| generation.global.without_limits_of(&generation.global));
+        let global = if carrier.is_some() { &generation.global_within } else { &generation.global };
         self.record.merged.clone_from(&merged);
         self.tell_identity();
         self.check_roles(route.as_deref())?;
         self.withhold_credentials(chains);
-        let chains = [uncounted.as_ref().or(chains[0]), merged.as_deref().or(chains[1])];
+        let chains = [Some(global), merged.as_deref().or(chains[1])];
         for chain in chains.into_iter().flatten() {
             if let Some(response) = chain.run(Phase::Access..=Phase::Rewrite, self).await {
                 return Ok(response);

@@ -47,6 +47,8 @@ pub struct Generation {
     pub routes: Table<Arc<RouteEntry>>,
     /// The plugins of all global rules, rule by rule.
     pub global: Chain,
+    /// The same without its limits, for exchanges within others, which are no second call.
+    pub global_within: Chain,
     /// Headers in which only these tell the upstream of the caller.
     pub told: Arc<[HeaderName]>,
     pub apps: Table<Arc<McpApp>>,

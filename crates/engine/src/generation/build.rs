@@ -333,6 +333,7 @@ impl<'a> Builder<'a> {
         let global = Chain::concatenated(self.rules.iter().map(|rule| &rule.chain));
         Ok(Generation {
             told: global.told_headers().into(),
+            global_within: global.without_limits_of(&global),
             global,
             rules: self.rules.into(),
             tls: Arc::new(self.tls),

@@ -3,24 +3,23 @@
 //! Fields and statuses are Apache APISIX's. The service is told the path as the upstream will see it, so that both decide
 //! about the same one, and `Authorization` is kept from the upstream unless `hide_credentials` is set to false.
 
+use super::asking::{
+    MAXIMUM_BODY, header, headers, keepalive_pool, keepalive_timeout, settings, timeout, yes,
+};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::{CODE_HEADER, Kind, refusal};
 use crate::exchange::Exchange;
-use crate::http::headers::{is_of_connection, strip_alike};
+use crate::http::headers::strip_alike;
 use crate::http::{Body, Response};
-use crate::outbound::{Endpoint, Fault, Question, Reply, Settings};
-use crate::snapshot::Keepalive;
+use crate::outbound::{Endpoint, Fault, Question, Reply};
 use crate::variable::{Template, Variable};
-use ::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use ::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-/// Bytes of a request's body that the service is sent, and of its own answer.
-const MAXIMUM_BODY: usize = 1 << 20;
 /// What the service is told of the request.
 const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const METHOD: HeaderName = HeaderName::from_static("x-forwarded-method");
@@ -106,17 +105,8 @@ impl Build for ForwardAuth {
     type Config = Config;
 
     fn build(config: Config, context: &BuildContext<'_>) -> Result<Self, String> {
-        let settings = Settings {
-            verify: config.ssl_verify,
-            timeout: Duration::from_millis(config.timeout.clamp(1, 60_000)),
-            most_bytes: MAXIMUM_BODY,
-            keepalive: Keepalive {
-                size: if config.keepalive { config.keepalive_pool } else { 0 },
-                idle_timeout_ms: config.keepalive_timeout,
-                ..Settings::default().keepalive
-            },
-            ..Settings::default()
-        };
+        let pool = if config.keepalive { config.keepalive_pool } else { 0 };
+        let settings = settings(config.ssl_verify, config.timeout, pool, config.keepalive_timeout);
         let endpoint =
             Endpoint::build(&config.uri, &settings, context.state).map_err(|why| format!("uri: {why}"))?;
         let extra_headers = config.extra_headers.iter().map(|(name, value)| {
@@ -143,21 +133,6 @@ impl Build for ForwardAuth {
             status_on_error,
         })
     }
-}
-
-/// A header that a setting may name.
-pub fn header(field: &str, name: &str) -> Result<HeaderName, String> {
-    let header: HeaderName =
-        name.parse().map_err(|_| format!("{field}: {name:?} is not a valid header name"))?;
-    if is_of_connection(&header) || header == HOST {
-        return Err(format!("{field}: {header} cannot be passed on, because HTTP itself uses it"));
-    }
-    Ok(header)
-}
-
-/// Headers that a setting may name.
-pub fn headers(field: &str, names: &[String]) -> Result<Vec<HeaderName>, String> {
-    names.iter().map(|name| header(field, name)).collect()
 }
 
 impl Plugin for ForwardAuth {
@@ -271,22 +246,6 @@ fn set(headers: &mut HeaderMap, name: &HeaderName, text: &str) {
     if let Ok(value) = HeaderValue::from_str(text) {
         headers.insert(name, value);
     }
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn timeout() -> u64 {
-    3000
-}
-
-const fn keepalive_timeout() -> u64 {
-    60_000
-}
-
-const fn keepalive_pool() -> usize {
-    5
 }
 
 const fn status_on_error() -> u16 {

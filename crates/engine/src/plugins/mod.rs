@@ -5,6 +5,7 @@
 //! little. What must outlive a swap (counters, metrics) lives in [`State`] and is keyed by [`Place`].
 
 mod acl;
+mod asking;
 mod basic_auth;
 mod chain;
 mod client_control;

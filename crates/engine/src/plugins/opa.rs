@@ -3,24 +3,20 @@
 //! Fields, statuses and the input are Apache APISIX's, but an input has no secret of the configuration, and a decision
 //! that is not there or not one lets nobody through.
 
-use super::forward_auth::headers;
+use super::asking::{MAXIMUM_BODY, headers, keepalive_pool, keepalive_timeout, settings, timeout, yes};
 use super::{Build, BuildContext, Flow, Plugin};
 use crate::error::{CODE_HEADER, Kind, refusal};
 use crate::exchange::Exchange;
 use crate::http::headers::{is_of_connection, strip_alike};
 use crate::http::{Body, Response};
-use crate::outbound::{Endpoint, Fault, Question, Settings};
-use crate::snapshot::Keepalive;
+use crate::outbound::{Endpoint, Fault, Question};
 use crate::variable::{arguments, decoded};
 use ::http::header::{CONTENT_TYPE, HeaderMap};
 use ::http::{HeaderName, HeaderValue, Method, StatusCode};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-/// Bytes of a request's body that stand in the input, and of an answer.
-const MAXIMUM_BODY: usize = 1 << 20;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Lets a policy of Open Policy Agent decide about each request.
 #[derive(Deserialize, JsonSchema)]
@@ -98,17 +94,8 @@ impl Build for Opa {
     type Config = Config;
 
     fn build(config: Config, context: &BuildContext<'_>) -> Result<Self, String> {
-        let settings = Settings {
-            verify: config.ssl_verify,
-            timeout: Duration::from_millis(config.timeout.clamp(1, 60_000)),
-            most_bytes: MAXIMUM_BODY,
-            keepalive: Keepalive {
-                size: if config.keepalive { config.keepalive_pool } else { 0 },
-                idle_timeout_ms: config.keepalive_timeout,
-                ..Settings::default().keepalive
-            },
-            ..Settings::default()
-        };
+        let pool = if config.keepalive { config.keepalive_pool } else { 0 };
+        let settings = settings(config.ssl_verify, config.timeout, pool, config.keepalive_timeout);
         let is_step = |step: &str| {
             let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.~".contains(&byte);
             !step.is_empty() && step != "." && step != ".." && step.bytes().all(is_plain)
@@ -310,22 +297,6 @@ fn add_value(all: &mut Map<String, Value>, name: &str, value: String) {
 
 fn texts(all: &[std::sync::Arc<str>]) -> Vec<&str> {
     all.iter().map(|text| &**text).collect()
-}
-
-const fn yes() -> bool {
-    true
-}
-
-const fn timeout() -> u64 {
-    3000
-}
-
-const fn keepalive_timeout() -> u64 {
-    60_000
-}
-
-const fn keepalive_pool() -> usize {
-    5
 }
 
 #[cfg(test)]
