@@ -339,18 +339,6 @@ fn a_signature_is_remembered_of_its_key_only() {
 }
 
 #[test]
-fn keeps_the_claims_for_variables_where_it_is_told_to() {
-    let token = token(&json!({"key": "carols", "sub": "u1", "scope": ["a", "b"], "n": 7}));
-    for (stores, expected) in [(true, "u1 a b 7 ()"), (false, "   ()")] {
-        let (exchange, _) = run(hs256(), json!({"store_in_ctx": stores}), bearer(&token));
-        let template = "$jwt_claim_sub $jwt_claim_scope $jwt_claim_n ($jwt_claim_none)";
-        let mut text = String::new();
-        crate::variable::Template::parse(template).unwrap().write(&exchange, |_| None, &mut text);
-        assert_eq!(text, expected);
-    }
-}
-
-#[test]
 fn lets_others_in_as_the_anonymous_consumer() {
     for request in [get("/"), bearer("nonsense"), bearer(&token(&json!({"key": "carols", "exp": PAST})))] {
         let (exchange, response) = run(hs256(), json!({"anonymous_consumer": "guest"}), request);

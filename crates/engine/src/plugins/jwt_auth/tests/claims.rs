@@ -43,3 +43,15 @@ fn a_header_with_another_use_cannot_tell_a_claim() {
         assert!(problem.contains("upstream_headers"), "{name}: {problem}");
     }
 }
+
+#[test]
+fn keeps_the_claims_for_variables_where_it_is_told_to() {
+    let token = token(&json!({"key": "carols", "sub": "u1", "scope": ["a", "b"], "n": 7}));
+    for (stores, expected) in [(true, "u1 a b 7 ()"), (false, "   ()")] {
+        let (exchange, _) = run(hs256(), json!({"store_in_ctx": stores}), bearer(&token));
+        let template = "$jwt_claim_sub $jwt_claim_scope $jwt_claim_n ($jwt_claim_none)";
+        let mut text = String::new();
+        crate::variable::Template::parse(template).unwrap().write(&exchange, |_| None, &mut text);
+        assert_eq!(text, expected);
+    }
+}
